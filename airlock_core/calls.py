@@ -1,0 +1,46 @@
+"""Questions about callables: is it a coroutine function, does it take these arguments."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from types import FunctionType, MethodType
+from typing import Any
+
+from airlock_core.errors import IntentError
+from airlock_core.names import name_of
+
+_COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE, without its import
+
+
+def unwrapped(function: Any) -> Any:
+    """Return the function inside partials and bound methods."""
+    while isinstance(function, functools.partial | MethodType):
+        function = function.func if isinstance(function, functools.partial) else function.__func__
+    return function
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Tell whether calling it makes a coroutine; sees through partials, methods and `__call__`."""
+    function = unwrapped(function)
+    if not isinstance(function, FunctionType):
+        call = getattr(type(function), "__call__", None)
+        function = unwrapped(call)
+    return isinstance(function, FunctionType) and bool(function.__code__.co_flags & _COROUTINE)
+
+
+def check_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Raise `IntentError` where `function(*args, **kwargs)` would not fit its signature."""
+    from inspect import signature
+
+    try:
+        expected = signature(function)
+    except (TypeError, ValueError):
+        return  # built-ins without a signature say so themselves when they are called
+    try:
+        expected.bind(*args, **kwargs)
+    except TypeError as error:
+        raise IntentError(
+            f"{name_of(function)}{expected} does not take these arguments: {error}. "
+            "Correct the enqueue() call."
+        ) from None

@@ -1,0 +1,45 @@
+"""Capture: an enclosing scope takes over the intents of one inside it, for its own exit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airlock_core.intents import Intent
+    from airlock_core.scopes import Scope
+
+
+def move_up(scope: Scope) -> tuple[list[Intent], list[Intent]]:
+    """Hand the intents of a scope that ends to the scopes around it, from inner to outer.
+
+    Each may let some through (`before_descendant_flushes`) to the next. One that has ended, as
+    a request has for the background task that outlives it, is passed over.
+
+    Returns:
+        The intents that were captured, and those that the scope has to send itself.
+
+    Raises:
+        Exception: what `before_descendant_flushes` raised; that scope then has the intents.
+    """
+    captured: list[Intent] = []
+    remaining = list(scope.intents)
+    ancestor = scope.parent
+    while ancestor is not None and remaining:
+        try:
+            passing = _let_through(ancestor, scope, remaining)
+        except BaseException:
+            ancestor.capture(remaining)
+            raise
+        kept = [intent for intent in remaining if id(intent) not in passing]
+        if ancestor.capture(kept):
+            captured += kept
+            remaining = [intent for intent in remaining if id(intent) in passing]
+        ancestor = ancestor.parent
+    return captured, remaining
+
+
+def _let_through(ancestor: Scope, scope: Scope, intents: Sequence[Intent]) -> set[int]:
+    if ancestor.closed:
+        return set()
+    return {id(intent) for intent in ancestor.before_descendant_flushes(scope, tuple(intents))}

@@ -1,0 +1,187 @@
+"""`@airlock.scoped()`: each call of a function runs in a scope of its own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any, ParamSpec, TypeVar, overload
+
+from airlock_core.context import Frame, here
+from airlock_core.entry import scope
+from airlock_core.errors import ConfigurationError
+from airlock_core.scopes import Scope
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def scoped(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def scoped(**arguments: Any) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def scoped(function: Any = None, /, **arguments: Any) -> Any:
+    """Run each call of the function in a scope of its own: `@scoped`, `@scoped()`, `@scoped(...)`.
+
+    Success flushes; an exception discards, a queue's "retry me" exception included. Generators
+    are in their scope only while they run, and closing one early discards.
+
+    Args:
+        function: a function, coroutine function, generator or async generator function.
+        **arguments: those of `airlock.scope()`.
+
+    Raises:
+        ConfigurationError: it was put on something that is no function.
+    """
+    if function is None:
+        return lambda function: _wrapped(function, arguments)
+    return _wrapped(function, arguments)
+
+
+def _wrapped(function: Any, arguments: dict[str, Any]) -> Any:
+    if isinstance(function, staticmethod | classmethod):
+        return type(function)(_wrapped(function.__func__, arguments))
+    if not isinstance(function, FunctionType | BuiltinFunctionType | MethodType | functools.partial):
+        raise ConfigurationError(
+            f"@airlock.scoped() takes a function, and got {function!r}. Put it directly above the "
+            "`def`, below the decorator that makes a task of it."
+        )
+    name = getattr(function, "__qualname__", repr(function))
+
+    def make() -> Scope:
+        return scope(**{"name": name, **arguments})
+
+    if inspect.isasyncgenfunction(function):
+
+        @functools.wraps(function)
+        async def in_scope_async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            driven = adrive(make(), function(*args, **kwargs))
+            sent = None
+            try:
+                while True:
+                    try:
+                        value = await driven.asend(sent)
+                    except StopAsyncIteration:
+                        return
+                    while True:
+                        try:
+                            sent = yield value
+                            break
+                        except GeneratorExit:
+                            raise
+                        except BaseException as error:
+                            try:
+                                value = await driven.athrow(error)
+                            except StopAsyncIteration:
+                                return
+            finally:
+                await driven.aclose()
+
+        return in_scope_async_generator
+
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def in_scope_generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            return (yield from drive(make(), function(*args, **kwargs)))
+
+        return in_scope_generator
+
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def in_scope_coroutine(*args: Any, **kwargs: Any) -> Any:
+            async with make():
+                return await function(*args, **kwargs)
+
+        return in_scope_coroutine
+
+    @functools.wraps(function)
+    def in_scope(*args: Any, **kwargs: Any) -> Any:
+        with make():
+            return function(*args, **kwargs)
+
+    return in_scope
+
+
+class Resumable:
+    """Makes a scope current while a generator runs, and not while it is suspended.
+
+    Args:
+        scope: a new scope; it is opened here, inside the scope that is current.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        """Open the scope, without making it current."""
+        current = here.get()
+        self.scope = scope
+        scope.open(current.scope)
+        self._inside = Frame(scope, current.policies, current.judging, current)
+        self._outside = current
+
+    def __enter__(self) -> None:
+        """Resume: put back what was current inside when it was suspended."""
+        self._outside = here.get()
+        here.set(self._inside)
+
+    def __exit__(self, *exc: object) -> None:
+        """Suspend: remember what is current inside, and put back what is current around it."""
+        self._inside = here.get()
+        here.set(self._outside)
+
+
+def drive(scope: Scope, generator: Generator[Any, Any, R]) -> Generator[Any, Any, R]:
+    """Run a generator in a scope, which ends with it; closing it early discards."""
+    resumed = Resumable(scope)
+    step: Callable[[], Any] = functools.partial(next, generator)
+    try:
+        while True:
+            with resumed:
+                value = step()
+            try:
+                sent = yield value
+                step = functools.partial(generator.send, sent)
+            except GeneratorExit:
+                with resumed:
+                    generator.close()
+                raise
+            except BaseException as error:
+                step = functools.partial(generator.throw, error)
+    except StopIteration as stop:
+        scope.exit()
+        result: R = stop.value
+        return result
+    except BaseException as error:
+        scope.exit(error)
+        raise
+
+
+async def adrive(scope: Scope, generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
+    """Run an async generator in a scope, which ends with it; closing it early discards."""
+    import asyncio
+
+    scope.is_async = True
+    scope.loop = asyncio.get_running_loop()
+    resumed = Resumable(scope)
+    step: Callable[[], Any] = functools.partial(generator.asend, None)
+    try:
+        while True:
+            with resumed:
+                value = await step()
+            try:
+                sent = yield value
+                step = functools.partial(generator.asend, sent)
+            except GeneratorExit:
+                with resumed:
+                    await generator.aclose()
+                raise
+            except BaseException as error:
+                step = functools.partial(generator.athrow, error)
+    except StopAsyncIteration:
+        await scope.aexit()
+    except BaseException as error:
+        await scope.aexit(error)
+        raise

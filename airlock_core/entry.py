@@ -1,0 +1,139 @@
+"""The two calls of everyday code: `enqueue()` and `scope()`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextvars import copy_context
+from typing import Any, ParamSpec, Protocol, overload
+
+from airlock_core import configuration
+from airlock_core.context import here
+from airlock_core.errors import ConfigurationError, IntentError, NoScopeError, PolicyEnqueueError
+from airlock_core.intents import Intent
+from airlock_core.names import origin_text, task_name
+from airlock_core.policies import Policy
+from airlock_core.scopes import Scope
+
+P = ParamSpec("P")
+
+
+class HasFunction(Protocol[P]):
+    """A task that is not callable itself and keeps its function in `func`, as Django's tasks do."""
+
+    @property
+    def func(self) -> Callable[P, object]:
+        """The function."""
+
+
+@overload
+def enqueue(task: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> Intent: ...
+@overload
+def enqueue(task: HasFunction[P], /, *args: P.args, **kwargs: P.kwargs) -> Intent: ...
+@overload
+def enqueue(task: str, /, *args: Any, **kwargs: Any) -> Intent: ...
+@overload
+def enqueue(
+    task: Any, /, *args: Any, _dispatch_options: Mapping[str, Any] | None, **kwargs: Any
+) -> Intent: ...
+
+
+def enqueue(
+    task: Any,
+    /,
+    *args: Any,
+    _dispatch_options: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> Intent:
+    """Ask for a side effect: it leaves when the surrounding scope has succeeded.
+
+    Args:
+        task: a function, or a task of any installed queue.
+        *args: its positional arguments.
+        _dispatch_options: options for the queue, unchanged (Celery's `apply_async`, ...).
+        **kwargs: its keyword arguments, whatever they are called.
+
+    Returns:
+        The intent, whose `id` is the id that the queue will use.
+
+    Raises:
+        NoScopeError: no scope is active here.
+        ScopeStateError: the scope that is current here has ended.
+        PolicyViolation: a policy refuses it.
+        IntentError: its executor cannot carry it (with `strict`, also for its arguments).
+    """
+    frame = here.get()
+    scope = frame.scope
+    caller = sys._getframe(1)
+    if scope is None:
+        raise NoScopeError(
+            f"{task_name(task)} was enqueued outside any scope at "
+            f"{origin_text(caller.f_code, caller.f_lasti)}. Put the work in `with airlock.scope():`, "
+            "under `@airlock.scoped()`, or behind the middleware of your framework."
+        )
+    if frame.judging is not None:
+        raise PolicyEnqueueError(
+            f"{task_name(task)} was enqueued by a policy or a hook, while {frame.judging.subject}. "
+            "A policy judges and must not enqueue; enqueue in the code that it watches."
+        )
+    if _dispatch_options is not None and not isinstance(_dispatch_options, Mapping):
+        raise IntentError(
+            f"_dispatch_options={_dispatch_options!r} must be a mapping of the queue's own options."
+        )
+    intent = Intent(
+        task,
+        args,
+        kwargs,
+        _dispatch_options,
+        scope,
+        frame.policies,
+        copy_context(),
+        caller.f_code,
+        caller.f_lasti,
+    )
+    scope.accept(intent)
+    return intent
+
+
+def scope(
+    *,
+    policy: Policy | None = None,
+    executor: Callable[[Intent], Any] | str | None = None,
+    scope_cls: type[Scope] | None = None,
+    name: str = "",
+    **scope_kwargs: Any,
+) -> Scope:
+    """Make a scope, for `with` or `async with`.
+
+    What is left out comes from `configure()`.
+
+    Args:
+        policy: judges its intents, and those of the scopes inside it.
+        executor: carries them: a callable, or the name of an installed plugin.
+        scope_cls: the class to make it of.
+        name: what messages call it; by default the line of this call.
+        **scope_kwargs: further arguments of that class.
+
+    Returns:
+        The scope, not yet entered.
+
+    Raises:
+        ConfigurationError: an argument cannot serve.
+    """
+    defaults = configuration.current
+    if policy is None:
+        policy = defaults.policy
+    cls = scope_cls or defaults.scope_cls or Scope
+    try:
+        if defaults.scope_kwargs:
+            scope_kwargs = {**defaults.scope_kwargs, **scope_kwargs}
+        made = cls(policy=policy, executor=executor, **scope_kwargs)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"airlock.{cls.__name__} cannot be made: {error}. Look at the arguments of "
+            "airlock.scope() and at configure(scope_kwargs=...)."
+        ) from error
+    made.name = name
+    caller = sys._getframe(1)
+    made.origin = (caller.f_code, caller.f_lasti)
+    return made

@@ -1,0 +1,49 @@
+"""How things are named in messages, logs and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import CodeType
+from typing import Any
+
+
+def name_of(thing: object) -> str:
+    """Name a policy, executor or function for a message: its own name, or that of its class."""
+    name = getattr(thing, "__qualname__", None)
+    return name if isinstance(name, str) else type(thing).__qualname__
+
+
+def task_name(task: Any) -> str:
+    """Name a task: a string is its own name, a queue's task has one, a function its path."""
+    if isinstance(task, str):
+        return task
+    name = getattr(task, "name", None)
+    if isinstance(name, str):
+        return name
+    name = getattr(task, "actor_name", None)
+    if isinstance(name, str):
+        return name
+    function = getattr(task, "func", task)
+    qualname = getattr(function, "__qualname__", None)
+    if qualname is None:
+        return f"{type(task).__module__}.{type(task).__qualname__}"
+    return f"{getattr(function, '__module__', None) or '?'}.{qualname}"
+
+
+def origin_text(code: CodeType | None, lasti: int) -> str:
+    """Render a code object and an instruction as `file:line in function`."""
+    if code is None:
+        return "unknown"
+    line: int | None = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= lasti < end:
+            line = number
+            break
+    return f"{code.co_filename}:{line} in {code.co_qualname}"
+
+
+def shape(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Render arguments by type, so that a log never holds a secret: `int, user_id=str`."""
+    parts = [type(value).__name__ for value in args]
+    parts += [f"{key}={type(value).__name__}" for key, value in kwargs.items()]
+    return ", ".join(parts)

@@ -1,0 +1,392 @@
+"""A scope: holds the intents of one piece of work until the work has succeeded.
+
+                      ┌────────── exit, discarded ──────────▶ DISCARDED
+    NEW ─enter─▶ OPEN ┼─ exit, an enclosing scope takes them ▶ CAPTURED
+                      └─ exit, outermost ─▶ WAITING ─holds settled─▶ FLUSHING ─▶ FLUSHED
+                                            (skipped where no hold is pending)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from types import CodeType, FunctionType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from airlock_core import configuration
+from airlock_core.admission import admit
+from airlock_core.captures import move_up
+from airlock_core.context import Frame, here, pop, push
+from airlock_core.doors import Planned, plan
+from airlock_core.errors import DispatchError, ScopeStateError
+from airlock_core.executors import checked_executor
+from airlock_core.departures import Departure
+from airlock_core.flushing import logger
+from airlock_core.names import origin_text
+from airlock_core.exits import verdict
+from airlock_core.outcomes import DISCARDED, Exit, Outcome, Phase, State
+from airlock_core.plugins import manager
+from airlock_core.policies import Policy, checked_policy
+
+if TYPE_CHECKING:
+    from airlock_core.intents import Intent
+
+_COROUTINE = 0x180  # CO_COROUTINE | CO_ITERABLE_COROUTINE
+_FUNCTION = FunctionType
+_ACCEPTING = (Phase.OPEN, Phase.FLUSHING)
+
+
+class Scope:
+    """The intents of one piece of work, and what becomes of them.
+
+    Use it as `with airlock.scope():`, `async with airlock.scope():` or `@airlock.scoped()`;
+    or step by step: `enter()`, then `exit(error)`, or `flush()` or `discard()`.
+
+    Args:
+        policy: judges the intents of this scope and of those inside it.
+        executor: carries them: a callable, or the name of an installed plugin.
+        name: for messages; by default the line that made it.
+
+    Raises:
+        ConfigurationError: `policy` or `executor` cannot serve as one.
+    """
+
+    #: How many rounds of effects that enqueue effects a flush allows.
+    max_flush_rounds = 1_000
+    #: How many intents they may make together.
+    max_flush_intents = 1_000_000
+
+    def __init__(
+        self,
+        *,
+        policy: Policy | None = None,
+        executor: Callable[[Intent], Any] | str | None = None,
+        name: str = "",
+    ) -> None:
+        """Make a scope; it is not current before it is entered."""
+        self.policy = None if policy is None else checked_policy(policy)
+        self.executor = checked_executor(executor)
+        self.parent: Scope | None = None
+        self.doors: tuple[tuple[Policy, Scope], ...] = ()
+        self.watchers: tuple[Policy, ...] = ()
+        self.is_async = False
+        self.error: DispatchError | None = None
+        self._name = name
+        self.origin: tuple[CodeType, int] | None = None
+        self.phase = Phase.NEW
+        self._frame: Frame | None = None
+        self.lock = threading.RLock()  # an RLock: a signal handler may enqueue, too
+        self._intents: list[Intent] = []
+        self._captured: frozenset[int] = frozenset()
+        self.loop: Any = None
+        self._instances: dict[Any, Policy] = {}
+
+    # What it is
+
+    @property
+    def name(self) -> str:
+        """Its name: the one given, or the line that made it."""
+        if not self._name:
+            where = origin_text(*self.origin) if self.origin else hex(id(self))
+            self._name = f"scope at {where}"
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no further intents."""
+        return self.phase not in _ACCEPTING
+
+    @property
+    def root(self) -> Scope:
+        """The outermost scope around it, which has the authority; maybe itself."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
+
+    @property
+    def intents(self) -> tuple[Intent, ...]:
+        """Every intent it has accepted, in order, those of the scopes inside it included."""
+        return tuple(self._intents)
+
+    def __len__(self) -> int:
+        """How many intents it has accepted."""
+        return len(self._intents)
+
+    def __bool__(self) -> bool:
+        """A scope is true, also an empty one."""
+        return True
+
+    def outcome(self, intent: Intent) -> Outcome | None:
+        """Say how an intent of this scope ended, as seen from here; None while it is pending."""
+        if id(intent) in self._captured:
+            return Outcome(State.CAPTURED, by=self.parent.name if self.parent else "")
+        return intent.outcome
+
+    def plan(self) -> list[Planned]:
+        """Say for each pending intent who would deny it or where it would go. Nothing leaves."""
+        return plan(self, [intent for intent in self.intents if intent.outcome is None])
+
+    def __repr__(self) -> str:
+        """Show name, phase and size."""
+        count = len(self._intents)
+        return f"<airlock.{type(self).__name__} {self.name!r} {self.phase.value}, intents: {count}>"
+
+    # For subclasses
+
+    def should_flush(self, error: BaseException | None) -> bool:
+        """Decide at exit whether the intents may leave, where no plugin decides: if no error."""
+        return error is None
+
+    def before_descendant_flushes(
+        self, exiting_scope: Scope, intents: Sequence[Intent]
+    ) -> Sequence[Intent]:
+        """Return those intents of a scope inside this one that may leave now, past this scope.
+
+        The default lets none through: the outermost scope has the authority. The policies around
+        them still judge those that are let through.
+        """
+        return ()
+
+    async def run_blocking(self, function: Callable[[], Any]) -> Any:
+        """Run what may block, off the event loop; a framework puts its own thread here."""
+        import asyncio
+
+        return await asyncio.to_thread(function)
+
+    def release_failed(self, error: DispatchError) -> None:
+        """Answer a flush that failed when a hold was settled; the default raises there."""
+        raise error
+
+    # Entering
+
+    def enter(self) -> Self:
+        """Make it the current scope.
+
+        Raises:
+            ScopeStateError: it was entered before.
+            PluginError: a required plugin is missing.
+        """
+        current = here.get()
+        self.open(current.scope)
+        self._frame = Frame(self, current.policies, current.judging, current)
+        push(self._frame)
+        return self
+
+    def open(self, parent: Scope | None) -> None:
+        """Let it accept intents, without making it current: for what is resumed, as generators."""
+        if self.phase is not Phase.NEW:
+            raise ScopeStateError(
+                f"{self!r} was entered before. A scope serves once: make a new airlock.scope()."
+            )
+        if not manager.loaded:
+            manager.load()
+        while parent is not None and parent.closed:
+            parent = parent.parent
+        if parent is not None:
+            self.parent = parent
+            self.doors = parent.doors
+            if self.executor is None:
+                self.executor = parent.executor
+        if self.policy is not None and not any(self.policy is door for door, _ in self.doors):
+            self.doors = ((self.policy, self), *self.doors)
+        if self.doors:
+            every = [owner.instance_of(policy) for policy, owner in self.doors]
+            self.watchers = tuple(p for p in every if type(p).on_enqueue is not Policy.on_enqueue)
+        self.phase = Phase.OPEN
+
+    def instance_of(self, policy: Policy) -> Policy:
+        """Return the instance of a policy that counts for this scope."""
+        judging = here.get().judging
+        dry = judging is not None and judging.instances is not None
+        instances = judging.instances if judging is not None and dry else self._instances
+        assert instances is not None
+        instance: Policy | None = instances.get((self, policy))
+        if instance is None:
+            instance = instances.setdefault((self, policy), checked_policy(policy.for_scope(self)))
+        return instance
+
+    def accept(self, intent: Intent) -> None:
+        """Take an intent in: ask whoever may refuse it, then record it.
+
+        Raises:
+            ScopeStateError: the scope has ended.
+            Exception: whatever refuses it.
+        """
+        task = intent.task
+        if (
+            self.watchers
+            or manager.hooks.intent_created
+            or intent.policies
+            or self.executor is not None
+            or configuration.current.strict
+            or configuration.current.executor is not None
+            or (type(task) is not _FUNCTION and (not callable(task) or intent.is_coroutine))
+            or (type(task) is _FUNCTION and task.__code__.co_flags & _COROUTINE)
+        ):
+            if self.closed:
+                self._too_late(intent)
+            admit(intent, self)
+        with self.lock:  # accepting and closing exclude each other
+            if self.phase not in _ACCEPTING:
+                self._too_late(intent)
+            self._intents.append(intent)
+
+    def _too_late(self, intent: Intent) -> None:
+        raise ScopeStateError(
+            f"{intent.name} was enqueued too late at {intent.origin}: {self!r}. Enqueue before the "
+            "scope ends, or open another: with airlock.scope()."
+        )
+
+    # Leaving
+
+    def exit(self, error: BaseException | None = None) -> None:
+        """End the scope: flush, discard, or hand its intents to the enclosing scope.
+
+        Args:
+            error: what its block raised.
+
+        Raises:
+            DispatchError: some intents did not leave, and the block raised nothing itself.
+            ScopeStateError: it was never entered, or has ended.
+        """
+        if departure := self._end(error, None):
+            self.answer(departure.leave(), error)
+
+    async def aexit(self, error: BaseException | None = None) -> None:
+        """Do what `exit()` does, without blocking the event loop."""
+        if departure := self._end(error, None):
+            self.answer(await departure.aleave(), error)
+
+    def flush(self) -> None:
+        """End the scope and let its intents leave, unless a plugin says otherwise.
+
+        In a `with` block, nothing can be enqueued afterwards, and the block's end does nothing more.
+
+        Raises:
+            DispatchError: some intents did not leave.
+            ScopeStateError: it was never entered, or has ended.
+        """
+        if departure := self._end(None, Exit.FLUSH):
+            self.answer(departure.leave(), None)
+
+    async def aflush(self) -> None:
+        """Do what `flush()` does, without blocking the event loop."""
+        if departure := self._end(None, Exit.FLUSH):
+            self.answer(await departure.aleave(), None)
+
+    def discard(self) -> None:
+        """End the scope and discard its intents.
+
+        Raises:
+            ScopeStateError: it was never entered, or has ended.
+        """
+        self._end(None, Exit.DISCARD)
+
+    def __enter__(self) -> Self:
+        """Enter."""
+        return self.enter()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the scope; an exception of the block is never replaced."""
+        if self.phase is Phase.OPEN:
+            self.exit(exc)
+        elif self._frame is not None:
+            pop(self._frame)
+
+    async def __aenter__(self) -> Self:
+        """Enter; the flush will not block the event loop."""
+        import asyncio
+
+        self.is_async = True
+        self.loop = asyncio.get_running_loop()
+        return self.enter()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the scope; an exception of the block is never replaced."""
+        if self.phase is Phase.OPEN:
+            await self.aexit(exc)
+        elif self._frame is not None:
+            pop(self._frame)
+
+    def _end(self, error: BaseException | None, wanted: Exit | None) -> Departure | None:
+        """Close the scope and decide; return the departure where it has intents to send itself."""
+        with self.lock:
+            if self.phase is not Phase.OPEN:
+                remedy = (
+                    "Enter it first."
+                    if self.phase is Phase.NEW
+                    else "It has ended already, so leave this call out."
+                )
+                raise ScopeStateError(f"{self!r} cannot end here. {remedy}")
+            self.phase = Phase.LEAVING
+        if self._frame is not None:
+            pop(self._frame)
+        try:
+            decision = verdict(self, error, wanted)
+        except BaseException:
+            self._discard()
+            raise
+        if decision is Exit.DISCARD:
+            self._discard()
+            return None
+        captured, remaining = move_up(self)
+        self._captured = frozenset(map(id, captured))
+        if remaining:
+            return Departure(self, remaining)
+        self.phase = Phase.CAPTURED if captured else Phase.FLUSHED
+        return None
+
+    def _discard(self) -> None:
+        for intent in self._intents:
+            intent.settle(DISCARDED)
+        self.phase = Phase.DISCARDED
+
+    def since(self, position: int) -> list[Intent]:
+        """Return the intents that it has accepted after the first `position`."""
+        return self._intents[position:]
+
+    def capture(self, intents: Sequence[Intent]) -> bool:
+        """Take over the intents of a scope inside this one; False where it has just closed."""
+        with self.lock:
+            if self.phase not in _ACCEPTING:
+                return False
+            self._intents.extend(intents)
+            return True
+
+    def answer(self, failure: DispatchError | None, error: BaseException | None) -> None:
+        """Raise what the flush left undone, but never in place of the block's own error."""
+        self.error = failure
+        if failure is None:
+            return
+        if error is None:
+            raise failure
+        error.add_note(f"besides, {failure}: see scope.error")
+        logger.error("after the block of %r failed, its flush failed too", self, exc_info=failure)
+
+    def redispatch(self, intents: Sequence[Intent]) -> None:
+        """Send those of the intents again that failed or were not tried; see `DispatchError.retry`.
+
+        Raises:
+            DispatchError: some of them failed again.
+            ScopeStateError: the scope is flushing just now.
+        """
+        self.answer(Departure(self, []).again(intents), None)
+
+    async def aredispatch(self, intents: Sequence[Intent]) -> None:
+        """Do what `redispatch()` does, without blocking the event loop."""
+        self.answer(await Departure(self, []).aagain(intents), None)
