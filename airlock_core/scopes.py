@@ -177,6 +177,13 @@ class Scope:
         push(self._frame)
         return self
 
+    def awaited(self) -> None:
+        """Say before it is entered that its end will be awaited."""
+        import asyncio
+
+        self.is_async = True
+        self.loop = asyncio.get_running_loop()
+
     def open(self, parent: Scope | None) -> None:
         """Let it accept intents, without making it current: for what is resumed, as generators."""
         if self.phase is not Phase.NEW:
@@ -305,10 +312,7 @@ class Scope:
 
     async def __aenter__(self) -> Self:
         """Enter; the flush will not block the event loop."""
-        import asyncio
-
-        self.is_async = True
-        self.loop = asyncio.get_running_loop()
+        self.awaited()
         return self.enter()
 
     async def __aexit__(

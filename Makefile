@@ -1,0 +1,45 @@
+# Everything runs in .venv, which is made at first use and again when what it is made from changes.
+# Choose its interpreter with `make PYTHON=/path/to/python`, the tests' processes with `WORKERS=4`.
+
+export PYTHON
+WORKERS = 2
+BIN = .venv/bin
+VENV = .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check matrix bench docs servers clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/make \1	\2/p' Makefile | expand -t 16
+
+demo: $(VENV)  ## run the example shop with a real Celery worker, and check what left
+	$(BIN)/python examples/shop/demo.py
+
+test: check servers  ## run the checks, then every test, against private PostgreSQL and Redis servers
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+check: $(VENV)  ## run the linter, the formatter, mypy --strict and the rules of the imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/pytest --quiet tests/core/test_arrows.py
+
+matrix: servers  ## run the tests on each later Python of this machine, with Django 6
+	sh scripts/matrix.sh -n $(WORKERS) --dist loadfile
+
+bench: $(VENV)  ## run the benchmarks: they print ratios
+	$(BIN)/python benchmarks/run.py
+
+docs: $(VENV)  ## run what the documentation shows
+	$(BIN)/pytest tests/docs
+
+clean:  ## remove what the other targets made
+	rm -rf .venv .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist plugins/*/dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+servers:
+	@sh scripts/servers.sh
+
+$(VENV): constraints.txt requirements-dev.txt scripts/venv.sh pyproject.toml $(wildcard plugins/*/pyproject.toml)
+	sh scripts/venv.sh .venv
+	@touch $@

@@ -1,0 +1,9 @@
+"""The app config under the name that the integration's import path has."""
+
+from airlock_django.apps import AirlockConfig as _AirlockConfig
+
+
+class AirlockConfig(_AirlockConfig):
+    """`INSTALLED_APPS = ["airlock.integrations.django"]`."""
+
+    name = "airlock.integrations.django"

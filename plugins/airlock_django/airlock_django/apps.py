@@ -1,0 +1,35 @@
+"""The app: applies the settings, follows their overrides, registers the checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+
+
+class AirlockConfig(AppConfig):
+    """`INSTALLED_APPS = ["airlock_django"]`."""
+
+    name = "airlock_django"
+    label = "airlock_django"
+    verbose_name = "airlock"
+
+    def ready(self) -> None:
+        """Make every scope of this process one that waits for the commit."""
+        from django.core.checks import register
+        from django.core.signals import setting_changed
+
+        from airlock_django import checks, settings
+
+        settings.apply()
+        setting_changed.connect(_setting_changed, dispatch_uid="airlock_django")
+        register(checks.check_settings, "airlock")
+        register(checks.check_middleware, "airlock")
+        register(checks.check_databases, "airlock")
+
+
+def _setting_changed(*, setting: str, **kwargs: Any) -> None:
+    if setting == "AIRLOCK":
+        from airlock_django import settings
+
+        settings.apply()

@@ -1,0 +1,68 @@
+"""The scope of a Django process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from airlock import ConfigurationError, DispatchError, Scope
+from airlock_django import settings
+from airlock_django.reporting import report
+
+
+class DjangoScope(Scope):
+    """A scope that waits for the commit, exactly as the rows do.
+
+    Args:
+        using: the databases to wait for; by default each that is in a transaction at the
+            `enqueue`.
+        **arguments: those of `airlock.Scope`.
+
+    Raises:
+        ConfigurationError: `using` names a database that is not in `DATABASES`.
+    """
+
+    def __init__(self, *, using: str | Iterable[str] | None = None, **arguments: Any) -> None:
+        """Make a scope; it is not current before it is entered."""
+        super().__init__(**arguments)
+        self.using = checked_aliases(using)
+
+    def open(self, parent: Scope | None) -> None:
+        """Let it accept intents; in a test run, strictly unless a setting says otherwise."""
+        settings.follow_test_runner()
+        super().open(parent)
+
+    async def run_blocking(self, function: Callable[[], Any]) -> Any:
+        """Run it in the thread that has the request's database connections."""
+        from asgiref.sync import sync_to_async
+
+        return await sync_to_async(function, thread_sensitive=True)()
+
+    def answer(self, failure: DispatchError | None, error: BaseException | None) -> None:
+        """Report what did not leave, then raise it as every scope does."""
+        if failure is not None:
+            report(failure)
+        super().answer(failure, error)
+
+    def release_failed(self, error: DispatchError) -> None:
+        """Report what could not be sent after a commit; raise it there if the setting says so."""
+        report(error)
+        if settings.get("RAISE_DISPATCH_ERRORS"):
+            raise error
+
+
+def checked_aliases(using: str | Iterable[str] | None) -> Collection[str] | None:
+    """Return the aliases, where each is in `DATABASES`."""
+    if using is None:
+        return None
+    from django.db import connections
+
+    aliases = (using,) if isinstance(using, str) else tuple(using)
+    for alias in aliases:
+        if alias not in connections:
+            known = ", ".join(connections)
+            raise ConfigurationError(
+                f"using={alias!r} is not in DATABASES. There are: {known}. Correct using= or "
+                "AIRLOCK['USING']."
+            )
+    return aliases

@@ -1,0 +1,54 @@
+"""What every test may use: private servers, free ports, and the size of the heavy tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import hypothesis
+import pytest
+
+import servers
+
+# How much the randomised and the killing tests do: 1 in every run, 10 or 100 for a night.
+TEST_SIZE = int(os.environ.get("AIRLOCK_TEST_SIZE", "1"))
+
+hypothesis.settings.register_profile(
+    "airlock",
+    max_examples=100 * TEST_SIZE,
+    deadline=None,  # the machine's load is not a property of the code
+    print_blob=True,
+)
+hypothesis.settings.load_profile("airlock")
+
+
+@pytest.fixture(scope="session")
+def test_size() -> int:
+    """The factor by which heavy tests are larger than in every run: AIRLOCK_TEST_SIZE, or 1."""
+    return TEST_SIZE
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """A function that returns a port nobody listens on, each time another."""
+    return servers.free_port
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[servers.Redis]:
+    """A private Redis, one for all tests of this process."""
+    with servers.Redis() as redis:
+        yield redis
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: servers.Redis) -> str:
+    """The address of the private Redis."""
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[servers.Postgres]:
+    """A private PostgreSQL, one for all tests of this process: `postgres.create_database().url`."""
+    with servers.Postgres() as server:
+        yield server

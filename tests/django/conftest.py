@@ -1,0 +1,70 @@
+"""Django for the tests: two databases on SQLite, two on a private PostgreSQL."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import django
+import pytest
+import servers
+from django.conf import settings
+
+import airlock
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="airlock-sqlite-")
+
+
+def _sqlite(name: str) -> dict[str, Any]:
+    # A file, not memory: threads open connections of their own.
+    path = str(Path(_FOLDER.name) / f"{name}.sqlite3")
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "TEST": {"NAME": path}}
+
+
+if not settings.configured:
+    settings.configure(
+        SECRET_KEY="for tests alone",
+        ALLOWED_HOSTS=["*"],
+        DATABASES={
+            "default": _sqlite("default"),
+            "other": _sqlite("other"),
+            # Filled in when the first test asks for a database.
+            "pg": {"ENGINE": "django.db.backends.postgresql", "NAME": "pg"},
+            "pg_other": {"ENGINE": "django.db.backends.postgresql", "NAME": "pg_other"},
+        },
+        INSTALLED_APPS=[
+            "django.contrib.contenttypes",
+            "django.contrib.auth",
+            "airlock_django",
+            "twinapp",
+        ],
+        MIDDLEWARE=["airlock_django.AirlockMiddleware"],
+        ROOT_URLCONF="twinapp.urls",
+        USE_TZ=True,
+    )
+    django.setup()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(postgres: servers.Postgres) -> None:
+    """Point the PostgreSQL aliases at the private server, before test databases are made."""
+    from django.db import connections
+
+    for alias in ("pg", "pg_other"):
+        made = postgres.create_database(alias)
+        for place in (settings.DATABASES[alias], connections[alias].settings_dict):
+            place.update(made.django)
+
+
+@pytest.fixture(autouse=True)
+def _configured_as_the_app_does() -> Iterator[None]:
+    """Each test starts with what the app config made of the settings."""
+    from airlock_django import settings as airlock_settings
+
+    airlock.reset_configuration()
+    airlock_settings.apply()
+    yield
+    airlock.reset_configuration()
+    airlock_settings.apply()
