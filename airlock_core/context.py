@@ -24,9 +24,9 @@ R = TypeVar("R")
 
 
 class Frame:
-    """What is current in one context. Never changed after it was made."""
+    """What is current in one context. Only `ended` ever changes: whoever set it has left."""
 
-    __slots__ = ("judging", "policies", "previous", "scope")
+    __slots__ = ("ended", "judging", "policies", "previous", "scope")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Frame:
         self.policies = policies
         self.judging = judging
         self.previous = previous
+        self.ended = False
 
 
 class Judging:
@@ -69,17 +70,41 @@ def push(frame: Frame) -> None:
 
 
 def pop(frame: Frame) -> None:
-    """Put back what was current before `frame`, if it is still the current one here.
+    """End `frame`, and put back what was current before it, if nothing else is current here.
 
-    Frames whose scope has ended in the meantime (blocks that were left out of order, as
-    generators can) are passed over.
+    Frames that have ended in the meantime (blocks that were left out of order, as generators
+    can) are passed over.
     """
-    if here.get() is not frame:
-        return
-    previous = frame.previous
-    while previous is not None and previous.scope is not None and previous.scope.closed:
-        previous = previous.previous
-    here.set(NOWHERE if previous is None else previous)
+    frame.ended = True
+    found = current = here.get()
+    while found.ended or (found.scope is not None and found.scope.closed):
+        found = found.previous or NOWHERE
+    if found is not current:
+        here.set(found)
+
+
+def judge(
+    scope: Scope,
+    subject: str,
+    function: Callable[P, R],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """Call `function` where an `enqueue()` is an error, since a policy or a plugin is being asked.
+
+    Args:
+        scope: the scope for which it is asked.
+        subject: what is being judged, for messages.
+        function: what to call with the further arguments.
+    """
+    before = here.get()
+    instances = None if before.judging is None else before.judging.instances
+    try:
+        here.set(Frame(scope, (), Judging(subject, instances), before))
+        return function(*args, **kwargs)
+    finally:
+        here.set(before)
 
 
 def get_current_scope() -> Scope | None:

@@ -74,7 +74,7 @@ class Doors:
         """Begin; the doors of each place are looked up once."""
         self._scope = scope
         self._instances = instances
-        self._known: dict[tuple[int, int], list[Policy]] = {}
+        self._known: dict[tuple[int, int], list[tuple[str, Policy]]] = {}
 
     def judge(self, intents: Sequence[Intent]) -> list[tuple[Intent, Outcome | None]]:
         """Judge each intent.
@@ -91,10 +91,11 @@ class Doors:
             pop(frame)
 
     def _denial(self, intent: Intent) -> Outcome | None:
+        if not (intent.policies or intent.scope.doors or manager.hooks.policy_check):
+            return None
         who = ""
         try:
-            for policy in self._doors_of(intent):
-                who = name_of(policy)
+            for who, policy in self._doors_of(intent):
                 verdict: Deny | bool | None = policy.allows(intent)
                 if verdict is not True:
                     return _denied(checked_verdict(policy, verdict))
@@ -108,7 +109,7 @@ class Doors:
             return Outcome(State.DENIED, error=error, by=who, reason=f"it raised {error!r}")
         return None
 
-    def _doors_of(self, intent: Intent) -> list[Policy]:
+    def _doors_of(self, intent: Intent) -> list[tuple[str, Policy]]:
         key = (id(intent.policies), id(intent.scope))
         doors = self._known.get(key)
         if doors is None:
@@ -120,7 +121,11 @@ class Doors:
                 if not any(policy is door for door, _ in scope.doors)
             ]
             every = [owner.instance_of(policy) for policy, owner in (*local, *scope.doors)]
-            doors = [policy for policy in every if type(policy).allows is not Policy.allows]
+            doors = [
+                (name_of(policy), policy)
+                for policy in every
+                if type(policy).allows is not Policy.allows
+            ]
             self._known[key] = doors
         return doors
 

@@ -133,7 +133,8 @@ def scope(
             f"airlock.{cls.__name__} cannot be made: {error}. Look at the arguments of "
             "airlock.scope() and at configure(scope_kwargs=...)."
         ) from error
-    made.name = name
+    if name:
+        made.name = name
     caller = sys._getframe(1)
     made.origin = (caller.f_code, caller.f_lasti)
     return made

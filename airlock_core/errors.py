@@ -145,11 +145,21 @@ class DispatchError(ExceptionGroup[Exception], AirlockError):
         Raises:
             DispatchError: some of them failed again; it can `retry()` in turn.
         """
-        if self.scope is not None:
-            self.scope.redispatch((*self.failed, *self.undelivered))
+        self._scope_of_retry().redispatch((*self.failed, *self.undelivered))
 
     async def aretry(self) -> None:
         """Do what `retry()` does, without blocking the event loop."""
-        if self.scope is not None:
-            await self.scope.aredispatch((*self.failed, *self.undelivered))
+        await self._scope_of_retry().aredispatch((*self.failed, *self.undelivered))
+
+    def _scope_of_retry(self) -> Scope:
+        if self.scope is None:
+            raise ScopeStateError(
+                "This DispatchError is a copy that has left its process, and its intents did not "
+                "come along. Call retry() where it was first raised."
+            )
+        return self.scope
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle message and errors: a scope, with its locks, stays in its process."""
+        return type(self), (self.message, list(self.exceptions))
 

@@ -201,6 +201,12 @@ def needs_await(executor: Callable[[Intent], Any]) -> bool:
     return bool(getattr(executor, "native_async", False)) or is_coroutine_function(executor)
 
 
+def has_say(executor: Callable[[Intent], Any]) -> bool:
+    """Whether it may refuse an intent at the `enqueue` line."""
+    check = getattr(type(executor), "check", None)
+    return (check is not None and check is not Executor.check) or needs_await(executor)
+
+
 def check_carries(executor: Callable[[Intent], Any], intent: Intent) -> None:
     """Let the executor refuse the intent, at the `enqueue` line, if it can check at all."""
     check = getattr(executor, "check", None)

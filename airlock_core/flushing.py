@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airlock_core.doors import Doors
@@ -100,14 +99,23 @@ class Flush:
         return allowed
 
     def _runs_of(self, intents: Sequence[Intent]) -> Iterator[Run]:
-        chosen = []
+        """Group neighbours with the same executor; the order stays that of the enqueues."""
+        executor: Any = None
+        run: list[Intent] = []
         for intent in intents:
             try:
-                chosen.append((manager.choose(intent, self.scope), intent))
+                chosen = manager.choose(intent, self.scope)
             except Exception as error:
                 self._fail(intent, error)
-        for executor, pairs in groupby(chosen, key=lambda pair: pair[0]):
-            yield executor, [intent for _, intent in pairs]
+                continue
+            if run and (chosen is executor or chosen == executor):
+                run.append(intent)
+                continue
+            if run:
+                yield executor, run
+            executor, run = chosen, [intent]
+        if run:
+            yield executor, run
 
     def dispatch(self, run: Run) -> None:
         """Hand one run to its executor and record the outcomes."""
@@ -123,8 +131,10 @@ class Flush:
                 outcome = next(outcomes, _NO_MORE)
                 if outcome is _NO_MORE:
                     self._lost(executor, [intent, *remaining])
-                else:
+                elif type(outcome) is Failure:
                     self._record(intent, outcome)
+                else:
+                    intent.dispatched(outcome)
         except Exception as error:
             self._broke(executor, intents, error)
         except BaseException as error:
@@ -175,7 +185,7 @@ class Flush:
 
     def _record(self, intent: Intent, outcome: Any) -> None:
         if not isinstance(outcome, Failure):
-            intent.settle(Outcome(State.DISPATCHED, outcome))
+            intent.dispatched(outcome)
         elif outcome.uncertain:
             self._note(outcome.error, intent)
             intent.settle(Outcome(State.UNCERTAIN, error=outcome.error))

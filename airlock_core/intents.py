@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import Context
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from airlock_core.calls import is_coroutine_function
 from airlock_core.context import Frame, here
 from airlock_core.names import origin_text, shape, task_name
-from airlock_core.outcomes import Outcome, State
+from airlock_core.outcomes import DISPATCHED, RESENDABLE, Outcome, State
 
 if TYPE_CHECKING:
     from airlock_core.policies import Policy
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# Held for two instructions, by whoever settles or awaits a hold: one lock serves them all.
+_settling = threading.RLock()
 
 
 class Hold:
@@ -64,30 +68,23 @@ class Hold:
 
     def when_settled(self, callback: Callable[[], None]) -> bool:
         """Have `callback` called when it is settled; return False where it is settled already."""
-        self._waiting.append(callback)
-        if self._kept is None:
-            return True
-        # Settled by another thread just now. Whoever takes the callback out first calls it.
-        try:
-            self._waiting.remove(callback)
-        except ValueError:
-            return True
-        return False
+        with _settling:
+            if self._kept is None:
+                self._waiting.append(callback)
+            return self._kept is None
 
     def _settle(self, kept: bool) -> None:
-        if self._kept is not None:
-            return
-        self._kept = kept
+        with _settling:
+            if self._kept is not None:
+                return
+            self._kept = kept
+        waiting, self._waiting = iter(self._waiting), []
         errors: list[Exception] = []
-        while self._waiting:
-            try:
-                callback = self._waiting.pop(0)
-            except IndexError:
-                break
-            try:
-                callback()
-            except Exception as error:  # every scope that waits has its turn
-                errors.append(error)
+        try:
+            _call_each(waiting, errors)
+        except BaseException:  # Ctrl-C in one scope's flush: the others have their turn all the same
+            _call_each(waiting, errors)
+            raise
         if len(errors) == 1:
             raise errors[0]
         if errors:
@@ -97,6 +94,14 @@ class Hold:
         """Show the state."""
         state = "pending" if self.pending else "kept" if self.kept else "void"
         return f"<airlock.Hold {state}>"
+
+
+def _call_each(callbacks: Iterator[Callable[[], None]], errors: list[Exception]) -> None:
+    for callback in callbacks:
+        try:
+            callback()
+        except Exception as error:
+            errors.append(error)
 
 
 class Intent:
@@ -249,8 +254,13 @@ class Intent:
     def settle(self, outcome: Outcome) -> None:
         """Record how it ended, and let its context go where it cannot be sent again."""
         self.outcome = outcome
-        if outcome.state not in (State.FAILED, State.UNDELIVERED, State.UNCERTAIN):
+        if outcome.state not in RESENDABLE:
             self._context = None
+
+    def dispatched(self, receipt: object) -> None:
+        """Record that it left."""
+        self.outcome = Outcome(DISPATCHED, receipt)
+        self._context = None
 
     @property
     def is_coroutine(self) -> bool:

@@ -15,6 +15,11 @@ def name_of(thing: object) -> str:
 
 def task_name(task: Any) -> str:
     """Name a task: a string is its own name, a queue's task has one, a function its path."""
+    return own_name(task) or f"{type(task).__module__}.{type(task).__qualname__}"
+
+
+def own_name(task: Any) -> str | None:
+    """Name a task where the name is its own, and not that of its class."""
     if isinstance(task, str):
         return task
     name = getattr(task, "name", None)
@@ -25,8 +30,8 @@ def task_name(task: Any) -> str:
         return name
     function = getattr(task, "func", task)
     qualname = getattr(function, "__qualname__", None)
-    if qualname is None:
-        return f"{type(task).__module__}.{type(task).__qualname__}"
+    if not isinstance(qualname, str):
+        return None
     return f"{getattr(function, '__module__', None) or '?'}.{qualname}"
 
 

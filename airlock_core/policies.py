@@ -65,12 +65,15 @@ class AllowAll(Policy):
     """Let everything leave: what applies where no policy is given."""
 
 
+_DROPPED = Deny("lets nothing leave")
+
+
 class DropAll(Policy):
     """Let nothing leave. The intents stay inspectable, and end as denied."""
 
     def allows(self, intent: Intent) -> bool | Deny:
         """Deny."""
-        return Deny("DropAll lets nothing leave")
+        return _DROPPED
 
 
 class AssertNoEffects(Policy):

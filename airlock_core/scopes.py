@@ -16,15 +16,29 @@ from typing import TYPE_CHECKING, Any, Self
 from airlock_core import configuration
 from airlock_core.admission import admit
 from airlock_core.captures import move_up
-from airlock_core.context import Frame, here, pop, push
+from airlock_core.context import Frame, here, pop
 from airlock_core.doors import Planned, plan
 from airlock_core.errors import DispatchError, ScopeStateError
-from airlock_core.executors import checked_executor
+from airlock_core.executors import checked_executor, has_say
 from airlock_core.departures import Departure
 from airlock_core.flushing import logger
 from airlock_core.names import origin_text
 from airlock_core.exits import verdict
-from airlock_core.outcomes import DISCARDED, Exit, Outcome, Phase, State
+from airlock_core.outcomes import (
+    CAPTURED,
+    DISCARD,
+    DISCARDED,
+    FLUSH,
+    FLUSHED,
+    FLUSHING,
+    LEAVING,
+    NEW,
+    OPEN,
+    Exit,
+    Outcome,
+    Phase,
+    State,
+)
 from airlock_core.plugins import manager
 from airlock_core.policies import Policy, checked_policy
 
@@ -33,7 +47,7 @@ if TYPE_CHECKING:
 
 _COROUTINE = 0x180  # CO_COROUTINE | CO_ITERABLE_COROUTINE
 _FUNCTION = FunctionType
-_ACCEPTING = (Phase.OPEN, Phase.FLUSHING)
+_ACCEPTING = (OPEN, FLUSHING)
 
 
 class Scope:
@@ -56,6 +70,23 @@ class Scope:
     #: How many intents they may make together.
     max_flush_intents = 1_000_000
 
+    # Defaults of the class, not of `__init__`: an empty scope sets what it uses, and no more.
+    policy: Policy | None = None
+    executor: Callable[[Intent], Any] | None = None
+    parent: Scope | None = None
+    doors: tuple[tuple[Policy, Scope], ...] = ()
+    watchers: tuple[Policy, ...] = ()
+    is_async = False
+    loop: Any = None
+    error: DispatchError | None = None
+    origin: tuple[CodeType, int] | None = None
+    phase: Phase = NEW
+    _name = ""
+    _asks = False
+    _frame: Frame | None = None
+    _captured: frozenset[int] = frozenset()
+    _instances: dict[tuple[int, int], Policy] | None = None
+
     def __init__(
         self,
         *,
@@ -64,22 +95,14 @@ class Scope:
         name: str = "",
     ) -> None:
         """Make a scope; it is not current before it is entered."""
-        self.policy = None if policy is None else checked_policy(policy)
-        self.executor = checked_executor(executor)
-        self.parent: Scope | None = None
-        self.doors: tuple[tuple[Policy, Scope], ...] = ()
-        self.watchers: tuple[Policy, ...] = ()
-        self.is_async = False
-        self.error: DispatchError | None = None
-        self._name = name
-        self.origin: tuple[CodeType, int] | None = None
-        self.phase = Phase.NEW
-        self._frame: Frame | None = None
+        if policy is not None:
+            self.policy = checked_policy(policy)
+        if executor is not None:
+            self.executor = checked_executor(executor)
+        if name:
+            self._name = name
         self.lock = threading.RLock()  # an RLock: a signal handler may enqueue, too
         self._intents: list[Intent] = []
-        self._captured: frozenset[int] = frozenset()
-        self.loop: Any = None
-        self._instances: dict[Any, Policy] = {}
 
     # What it is
 
@@ -173,8 +196,8 @@ class Scope:
         """
         current = here.get()
         self.open(current.scope)
-        self._frame = Frame(self, current.policies, current.judging, current)
-        push(self._frame)
+        self._frame = frame = Frame(self, current.policies, current.judging, current)
+        here.set(frame)
         return self
 
     def awaited(self) -> None:
@@ -186,7 +209,7 @@ class Scope:
 
     def open(self, parent: Scope | None) -> None:
         """Let it accept intents, without making it current: for what is resumed, as generators."""
-        if self.phase is not Phase.NEW:
+        if self.phase is not NEW:
             raise ScopeStateError(
                 f"{self!r} was entered before. A scope serves once: make a new airlock.scope()."
             )
@@ -204,17 +227,25 @@ class Scope:
         if self.doors:
             every = [owner.instance_of(policy) for policy, owner in self.doors]
             self.watchers = tuple(p for p in every if type(p).on_enqueue is not Policy.on_enqueue)
-        self.phase = Phase.OPEN
+        executor = self.executor
+        if executor is None:
+            executor = configuration.current.executor
+        self._asks = bool(self.watchers) or (executor is not None and has_say(executor))
+        self.phase = OPEN
 
     def instance_of(self, policy: Policy) -> Policy:
         """Return the instance of a policy that counts for this scope."""
         judging = here.get().judging
-        dry = judging is not None and judging.instances is not None
-        instances = judging.instances if judging is not None and dry else self._instances
-        assert instances is not None
-        instance: Policy | None = instances.get((self, policy))
-        if instance is None:
-            instance = instances.setdefault((self, policy), checked_policy(policy.for_scope(self)))
+        if judging is not None and judging.instances is not None:
+            instances = judging.instances
+        elif self._instances is not None:
+            instances = self._instances
+        else:
+            instances = self._instances = {}
+        key = (id(self), id(policy))  # by identity: a policy may compare as it likes
+        if key not in instances:
+            instances.setdefault(key, checked_policy(policy.for_scope(self)))
+        instance: Policy = instances[key]
         return instance
 
     def accept(self, intent: Intent) -> None:
@@ -226,12 +257,10 @@ class Scope:
         """
         task = intent.task
         if (
-            self.watchers
+            self._asks
             or manager.hooks.intent_created
             or intent.policies
-            or self.executor is not None
             or configuration.current.strict
-            or configuration.current.executor is not None
             or (type(task) is not _FUNCTION and (not callable(task) or intent.is_coroutine))
             or (type(task) is _FUNCTION and task.__code__.co_flags & _COROUTINE)
         ):
@@ -278,12 +307,12 @@ class Scope:
             DispatchError: some intents did not leave.
             ScopeStateError: it was never entered, or has ended.
         """
-        if departure := self._end(None, Exit.FLUSH):
+        if departure := self._end(None, FLUSH):
             self.answer(departure.leave(), None)
 
     async def aflush(self) -> None:
         """Do what `flush()` does, without blocking the event loop."""
-        if departure := self._end(None, Exit.FLUSH):
+        if departure := self._end(None, FLUSH):
             self.answer(await departure.aleave(), None)
 
     def discard(self) -> None:
@@ -292,7 +321,7 @@ class Scope:
         Raises:
             ScopeStateError: it was never entered, or has ended.
         """
-        self._end(None, Exit.DISCARD)
+        self._end(None, DISCARD)
 
     def __enter__(self) -> Self:
         """Enter."""
@@ -305,7 +334,7 @@ class Scope:
         traceback: TracebackType | None,
     ) -> None:
         """End the scope; an exception of the block is never replaced."""
-        if self.phase is Phase.OPEN:
+        if self.phase is OPEN:
             self.exit(exc)
         elif self._frame is not None:
             pop(self._frame)
@@ -322,7 +351,7 @@ class Scope:
         traceback: TracebackType | None,
     ) -> None:
         """End the scope; an exception of the block is never replaced."""
-        if self.phase is Phase.OPEN:
+        if self.phase is OPEN:
             await self.aexit(exc)
         elif self._frame is not None:
             pop(self._frame)
@@ -330,29 +359,33 @@ class Scope:
     def _end(self, error: BaseException | None, wanted: Exit | None) -> Departure | None:
         """Close the scope and decide; return the departure where it has intents to send itself."""
         with self.lock:
-            if self.phase is not Phase.OPEN:
+            if self.phase is not OPEN:
                 remedy = (
                     "Enter it first."
-                    if self.phase is Phase.NEW
+                    if self.phase is NEW
                     else "It has ended already, so leave this call out."
                 )
                 raise ScopeStateError(f"{self!r} cannot end here. {remedy}")
-            self.phase = Phase.LEAVING
+            self.phase = LEAVING
         if self._frame is not None:
             pop(self._frame)
+            self._frame = None  # a cycle less for the garbage collector
+        if not self._intents and not manager.hooks.scope_exit:
+            self.phase = Phase.DISCARDED if error or wanted is DISCARD else FLUSHED
+            return None
         try:
             decision = verdict(self, error, wanted)
         except BaseException:
             self._discard()
             raise
-        if decision is Exit.DISCARD:
+        if decision is DISCARD:
             self._discard()
             return None
         captured, remaining = move_up(self)
         self._captured = frozenset(map(id, captured))
         if remaining:
             return Departure(self, remaining)
-        self.phase = Phase.CAPTURED if captured else Phase.FLUSHED
+        self.phase = CAPTURED if captured else FLUSHED
         return None
 
     def _discard(self) -> None:

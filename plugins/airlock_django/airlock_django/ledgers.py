@@ -71,6 +71,10 @@ class Ledger:
         if floor:
             self._on_floor = True
             watch_blocks()
+        if self._connection.closed_in_transaction:
+            lost = Hold()  # the database rolls back by itself, and nothing more will be heard of it
+            lost.cancel()
+            return lost
         if self._current is None or not self._current.pending:
             hold = self._current = Hold()
             self._holds.append(hold)

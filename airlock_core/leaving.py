@@ -1,0 +1,146 @@
+"""The end of a scope: whether its intents leave, who takes them, and what is raised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airlock_core.captures import move_up
+from airlock_core.context import pop
+from airlock_core.departures import Departure
+from airlock_core.errors import DispatchError, ScopeStateError
+from airlock_core.exits import verdict
+from airlock_core.flushing import logger
+from airlock_core.outcomes import DISCARDED, Exit, Outcome, Phase, State
+from airlock_core.plugins import manager
+
+if TYPE_CHECKING:
+    from airlock_core.scopes import Scope
+
+
+def leave(scope: Scope, error: BaseException | None, wanted: Exit | None) -> None:
+    """End a scope: flush, discard, or hand its intents to the enclosing scope.
+
+    Args:
+        scope: the scope, which must be open.
+        error: what its block raised.
+        wanted: what the application asked for, if it did.
+
+    Raises:
+        DispatchError: some intents did not leave, and the block raised nothing itself.
+        ScopeStateError: it was never entered, or has ended.
+    """
+    closed = False
+    failure = None
+    try:
+        with scope.lock:
+            if scope.phase is Phase.OPEN:
+                closed = True
+                scope.phase = Phase.LEAVING
+        departure, problem = _decide(scope, error, wanted, closed)
+        if departure is not None:
+            failure = departure.leave()
+    except BaseException as interruption:
+        if closed:
+            _interrupted(scope, interruption)
+        raise
+    if failure is not None or problem is not None:
+        _conclude(scope, failure, problem, error)
+
+
+async def aleave(scope: Scope, error: BaseException | None, wanted: Exit | None) -> None:
+    """Do what `leave()` does, without blocking the event loop."""
+    closed = False
+    failure = None
+    try:
+        with scope.lock:
+            if scope.phase is Phase.OPEN:
+                closed = True
+                scope.phase = Phase.LEAVING
+        departure, problem = _decide(scope, error, wanted, closed)
+        if departure is not None:
+            failure = await departure.aleave()
+    except BaseException as interruption:
+        if closed:
+            _interrupted(scope, interruption)
+        raise
+    if failure is not None or problem is not None:
+        _conclude(scope, failure, problem, error)
+
+
+def _decide(
+    scope: Scope, error: BaseException | None, wanted: Exit | None, closed: bool
+) -> tuple[Departure | None, Exception | None]:
+    """Decide about a scope that has just closed.
+
+    Returns:
+        The departure, where it has intents to send itself, and what an enclosing scope raised
+        that was asked whether to let them through.
+    """
+    if not closed:
+        remedy = "Enter it first." if scope.phase is Phase.NEW else "It has ended: leave this out."
+        raise ScopeStateError(f"{scope!r} cannot end here. {remedy}")
+    if not scope.in_block:
+        left_block(scope)
+    if not scope and not manager.hooks.scope_exit:
+        discarded = error is not None or wanted is Exit.DISCARD
+        scope.phase = Phase.DISCARDED if discarded else Phase.FLUSHED
+        return None, None
+    try:
+        decision = verdict(scope, error, wanted)
+    except BaseException:
+        _discard(scope)
+        raise
+    if decision is Exit.DISCARD:
+        _discard(scope)
+        return None, None
+    captured, remaining, problem = move_up(scope)
+    scope.captured = frozenset(map(id, captured))
+    if remaining:
+        return Departure(scope, remaining), problem
+    scope.phase = Phase.CAPTURED if captured else Phase.FLUSHED
+    return None, problem
+
+
+def left_block(scope: Scope) -> None:
+    """Put back what was current before the scope."""
+    frame = scope.frame
+    if frame is not None:
+        pop(frame)
+        scope.frame = None  # a cycle less for the garbage collector
+
+
+def _discard(scope: Scope) -> None:
+    for intent in scope.intents:
+        intent.settle(DISCARDED)
+    scope.phase = Phase.DISCARDED
+
+
+def _interrupted(scope: Scope, interruption: BaseException) -> None:
+    """Give each intent an end where the process is stopped before its departure has begun."""
+    if scope.phase is not Phase.LEAVING:
+        return
+    elsewhere: set[int] = set()
+    ancestor = scope.parent
+    while ancestor is not None:
+        elsewhere.update(map(id, ancestor.intents))
+        ancestor = ancestor.parent
+    scope.phase = Phase.FLUSHED
+    for intent in scope.intents:
+        if intent.outcome is None and id(intent) not in elsewhere:
+            intent.settle(Outcome(State.UNDELIVERED, error=interruption, judged=False))
+
+
+def _conclude(
+    scope: Scope,
+    failure: DispatchError | None,
+    problem: Exception | None,
+    error: BaseException | None,
+) -> None:
+    """Raise what went wrong, but never in place of the block's own error."""
+    if problem is not None and error is not None:
+        error.add_note(f"besides, a scope around {scope.name} raised {problem!r}")
+        logger.error("a scope around %r raised", scope, exc_info=problem)
+    if failure is not None:
+        scope.answer(failure, error or problem)
+    if problem is not None and error is None:
+        raise problem
