@@ -25,6 +25,7 @@ import sys
 import tempfile
 import traceback
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ class Page:
             namespace = {"page": self.path, "blocks_of": blocks_of}
             exec(compile(supplied.read_text(), str(supplied), "exec"), namespace)
             self.namespace.update(namespace.get("names", {}))
-        for block, below in zip(self.blocks, [*self.blocks[1:], None], strict=True):
+        for block, below in pairwise([*self.blocks, None]):
+            assert block is not None
             if block.language == "python" and not block.file:
                 self._python(block, below if below and below.language == "text" else None)
             elif block.language == "console":
@@ -99,7 +101,7 @@ class Page:
         source = "\n" * (block.line - 1) + block.text
         try:
             with contextlib.redirect_stdout(output):
-                exec(compile(source, self.path.name, "exec"), self.namespace)
+                exec(compile(source, str(self.path), "exec"), self.namespace)
         except Exception as error:
             if below is None:
                 self._mistake(block, "".join(traceback.format_exception(error)))

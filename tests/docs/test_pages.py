@@ -54,7 +54,10 @@ def _anchors(page: Path) -> set[str]:
     return {heading.strip().replace(" ", "-") for heading in kept}
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=_name)
+LINKING = [*PAGES, ROOT / "CHANGELOG.md", *sorted(ROOT.glob("plugins/*/README.md"))]
+
+
+@pytest.mark.parametrize("page", LINKING, ids=_name)
 def test_every_relative_link_leads_somewhere(page):
     """The file is there, and the heading where a link names one."""
     for link in LINK.findall(page.read_text()):
