@@ -1,0 +1,52 @@
+"""The evidence: what the shop, the broker, the worker and the database say, each for itself."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+
+class Evidence:
+    """Reads what is in the shop's data folder.
+
+    Args:
+        folder: the data folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _lines(self, file: str) -> list[dict[str, Any]]:
+        path = self._folder / file
+        # A line without its end is still being written.
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def asked(self) -> list[dict[str, Any]]:
+        """Return what each scope was asked for, from the shop's audit."""
+        return self._lines("asked.jsonl")
+
+    def executed(self) -> list[dict[str, Any]]:
+        """Return what the worker has executed, from the worker's audit."""
+        return self._lines("executed.jsonl")
+
+    def sent(self) -> list[str]:
+        """Return the task id of each message that the broker was given."""
+        messages = {}
+        for place in ("waiting", "taken"):
+            for path in (self._folder / "broker" / place).glob("*.msg"):
+                try:
+                    messages[path.name] = json.loads(path.read_text())["headers"]["id"]
+                except FileNotFoundError:  # taken just now, and so in the second folder
+                    pass
+        return list(messages.values())
+
+    def waiting(self) -> int:
+        """Return how many messages no worker has taken."""
+        return len(list((self._folder / "broker" / "waiting").iterdir()))
+
+    def rows(self, query: str) -> list[str]:
+        """Return the first column of a query, from the shop's database."""
+        with closing(sqlite3.connect(self._folder / "shop.sqlite3", timeout=20)) as database:
+            return [str(row[0]) for row in database.execute(query)]

@@ -1,0 +1,127 @@
+"""The stage: a folder with the shop's data, a real worker and a real web server."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from backstage.evidence import Evidence
+from backstage.programs import DemoError, Program
+
+SHOP = Path(__file__).parents[1]
+WORKER = ["-m", "celery", "-A", "shop", "worker", "--pool=solo", "--loglevel=INFO"]
+WORKER += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+# On port 0 the system chooses a free one, and the server's log says which.
+SERVER = ["manage.py", "runserver", "--noreload", "--nothreading", "127.0.0.1:0"]
+ANSWER_SECONDS = 20
+
+
+class Stage:
+    """Starts the programs, and ends them with its block, come what may.
+
+    Args:
+        folder: an empty folder for everything that the shop writes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.evidence = Evidence(folder)
+        self.url = ""
+        self._environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "shop.settings",
+            "SHOP_DATA": str(folder),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._programs: list[Program] = []
+
+    def __enter__(self) -> Self:
+        code, output = self.manage("migrate", "--verbosity=0")
+        if code:
+            raise DemoError(f"the database could not be made:\n{output}")
+        try:
+            worker = self._start("worker", WORKER)
+            server = self._start("server", SERVER)
+            self.url = server.wait_for(r"server at (http://[\d.:]+)/")[1]
+            worker.wait_for(r" ready\.")
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _start(self, name: str, arguments: list[str]) -> Program:
+        log = self.folder / f"{name}.log"
+        program = Program(name, arguments, SHOP, self._environment, log)
+        self._programs.append(program)
+        return program
+
+    def post(self, path: str, form: Mapping[str, str]) -> int:
+        """Send a request and return the status of the response."""
+        body = urllib.parse.urlencode(form).encode()
+        # No proxy: the server is on this machine, whatever the environment says.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(self.url + path, body, timeout=ANSWER_SECONDS) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+        except OSError as error:
+            raise DemoError(f"POST {path} was not answered: {error}") from error
+
+    def manage(self, *arguments: str) -> tuple[int, str]:
+        """Run a command of `manage.py`; return its exit code, and what it printed."""
+        try:
+            done = subprocess.run(
+                [sys.executable, "manage.py", *arguments],
+                cwd=SHOP,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=ANSWER_SECONDS,
+                text=True,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DemoError(f"manage.py {arguments[0]} did not end: {error.output}") from error
+        return done.returncode, done.stdout
+
+    def wait_for_worker(self, seconds: float) -> None:
+        """Wait until the worker has executed whatever was sent, but no longer than that."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            executed = Counter(line["id"] for line in self.evidence.executed())
+            if Counter(self.evidence.sent()) <= executed:
+                return
+            for program in self._programs:
+                program.check()
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End the programs. The worker finishes what it has begun."""
+        for program in reversed(self._programs):
+            program.stop()
+
+    def logs(self, lines: int = 40) -> str:
+        """Return the last lines of each log."""
+        parts = []
+        for program in self._programs:
+            last = program.log.read_text(errors="replace").splitlines()[-lines:]
+            parts += [f"--- the end of {program.log.name}", *last]
+        return "\n".join(parts)

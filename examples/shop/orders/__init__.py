@@ -1,0 +1,1 @@
+"""The app: orders, and the effects that they ask for."""
