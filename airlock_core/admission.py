@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from airlock_core import configuration
 from airlock_core.calls import check_arguments
-from airlock_core.context import Frame, Judging, here, pop, push
+from airlock_core.context import Judging, while_judging
+from airlock_core.doors import local_doors
 from airlock_core.errors import IntentError
-from airlock_core.executors import check_carries, needs_await, sync_executor
+from airlock_core.executors import check_carries, needs_await, runs_inline
 from airlock_core.names import name_of
 from airlock_core.plugins import explicit_executor, manager
 
@@ -25,28 +26,31 @@ if TYPE_CHECKING:
 _ATOMS = frozenset({int, float, complex, str, bytes, bool, type(None), FunctionType, type})
 
 
-def admit(intent: Intent, scope: Scope) -> None:
+def admit(intent: Intent, scope: Scope, *, check: bool) -> None:
     """Ask the policies, the executor and the hook `intent_created`, in this order.
+
+    Args:
+        intent: the intent.
+        scope: where it was enqueued.
+        check: whether its executor has something to check.
 
     Raises:
         PolicyViolation: a policy refuses the intent.
         IntentError: its executor cannot carry it.
         Exception: whatever a plugin raises to refuse it.
     """
-    current = here.get()
-    frame = Frame(scope, current.policies, Judging(f"{intent.name} is enqueued"), current)
-    push(frame)
-    try:
-        for policy in reversed(intent.policies):
-            if not any(policy is door for door, _ in scope.doors):
-                scope.root.instance_of(policy).on_enqueue(intent)
-        for watcher in scope.watchers:
-            watcher.on_enqueue(intent)
-        _check(intent, scope)
-        for function in manager.hooks.intent_created:
-            function(intent, scope)
-    finally:
-        pop(frame)
+    while_judging(scope, Judging(f"{intent.name} is enqueued"), _ask, intent, scope)
+
+
+def _ask(intent: Intent, scope: Scope) -> None:
+    if intent.policies:
+        for policy in local_doors(intent):
+            scope.root.instance_of(policy).on_enqueue(intent)
+    for watcher in scope.watchers:
+        watcher.on_enqueue(intent)
+    _check(intent, scope)
+    for function in manager.hooks.intent_created:
+        function(intent, scope)
 
 
 def _check(intent: Intent, scope: Scope) -> None:
@@ -68,31 +72,41 @@ def _check(intent: Intent, scope: Scope) -> None:
         return
     if isinstance(task, FunctionType | MethodType | partial):
         check_arguments(task, intent.args, intent.kwargs)
-    inline = executor is sync_executor or needs_await(executor)
-    intent.args = tuple(snapshot(value, deep=not inline) for value in intent.args)
-    intent.kwargs = {key: snapshot(value, deep=not inline) for key, value in intent.kwargs.items()}
+    deep = not (runs_inline(executor) or needs_await(executor))
+    known: dict[int, Any] = {}
+    intent.args = tuple(snapshot(value, deep, known) for value in intent.args)
+    intent.kwargs = {key: snapshot(value, deep, known) for key, value in intent.kwargs.items()}
 
 
-def snapshot(value: Any, *, deep: bool) -> Any:
+def snapshot(value: Any, deep: bool, known: dict[int, Any]) -> Any:
     """Copy an argument, so that changing it after the `enqueue` does not change what is sent.
 
     Args:
         value: the argument.
         deep: copy also what is no container. An effect that runs here is meant to get the very
             object it was given; a queue serializes it, so that a copy is as good.
+        known: the copies made so far, by the id of the original, for what contains itself.
     """
     kind = type(value)
     if kind in _ATOMS:
         return value
-    if kind in (list, tuple, set, frozenset):
-        return kind(snapshot(item, deep=deep) for item in value)
+    if id(value) in known:
+        return known[id(value)]
+    if kind is list:
+        copied: Any = known.setdefault(id(value), [])
+        copied.extend(snapshot(item, deep, known) for item in value)
+        return copied
     if kind is dict:
-        return {key: snapshot(item, deep=deep) for key, item in value.items()}
-    if kind is bytearray:
-        return bytearray(value)
+        copied = known.setdefault(id(value), {})
+        copied.update((key, snapshot(item, deep, known)) for key, item in value.items())
+        return copied
+    if kind is tuple:
+        return tuple(snapshot(item, deep, known) for item in value)
+    if kind in (set, frozenset, bytearray):
+        return kind(value)
     if not deep:
         return value
     try:
-        return copy.deepcopy(value)
+        return copy.deepcopy(value, known)
     except Exception:  # what cannot be copied is left to the queue's own serializer
         return value

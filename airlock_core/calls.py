@@ -24,7 +24,7 @@ def is_coroutine_function(function: Any) -> bool:
     """Tell whether calling it makes a coroutine; sees through partials, methods and `__call__`."""
     function = unwrapped(function)
     if not isinstance(function, FunctionType):
-        call = getattr(type(function), "__call__", None)
+        call = getattr(type(function), "__call__", None)  # noqa: B004  (we look into it)
         function = unwrapped(call)
     return isinstance(function, FunctionType) and bool(function.__code__.co_flags & _COROUTINE)
 

@@ -10,33 +10,31 @@ if TYPE_CHECKING:
     from airlock_core.scopes import Scope
 
 
-def move_up(scope: Scope) -> tuple[list[Intent], list[Intent]]:
+def move_up(scope: Scope) -> tuple[list[Intent], list[Intent], Exception | None]:
     """Hand the intents of a scope that ends to the scopes around it, from inner to outer.
 
     Each may let some through (`before_descendant_flushes`) to the next. One that has ended, as
     a request has for the background task that outlives it, is passed over.
 
     Returns:
-        The intents that were captured, and those that the scope has to send itself.
-
-    Raises:
-        Exception: what `before_descendant_flushes` raised; that scope then has the intents.
+        The intents that were captured, those that the scope has to send itself, and what
+        `before_descendant_flushes` raised; a scope that raised lets none through.
     """
+    problem: Exception | None = None
     captured: list[Intent] = []
     remaining = list(scope.intents)
     ancestor = scope.parent
     while ancestor is not None and remaining:
         try:
             passing = _let_through(ancestor, scope, remaining)
-        except BaseException:
-            ancestor.capture(remaining)
-            raise
+        except Exception as error:
+            passing, problem = set(), problem or error
         kept = [intent for intent in remaining if id(intent) not in passing]
         if ancestor.capture(kept):
             captured += kept
             remaining = [intent for intent in remaining if id(intent) in passing]
         ancestor = ancestor.parent
-    return captured, remaining
+    return captured, remaining, problem
 
 
 def _let_through(ancestor: Scope, scope: Scope, intents: Sequence[Intent]) -> set[int]:

@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from airlock_core.calls import is_coroutine_function
 
 if TYPE_CHECKING:
+    from airlock_core.intents import Intent
     from airlock_core.policies import Policy
     from airlock_core.scopes import Scope
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: Policies and their instances for a scope, by the ids of scope and policy.
+Instances = dict[tuple[int, int], tuple["Policy", "Policy"]]
 
 
 class Frame:
@@ -47,16 +51,20 @@ class Judging:
     """An ongoing judgement: of what, and with which instances of the policies that count.
 
     Args:
-        subject: what is being judged, for messages.
+        subject: what happens meanwhile, for messages: a text, or the intent that is enqueued.
         instances: the policies' instances to use instead of the scopes' own, in a dry run.
     """
 
     __slots__ = ("instances", "subject")
 
-    def __init__(self, subject: str, instances: dict[Any, Any] | None = None) -> None:
+    def __init__(self, subject: str | Intent, instances: Instances | None = None) -> None:
         """Begin a judgement."""
         self.subject = subject
         self.instances = instances
+
+    def __str__(self) -> str:
+        """Say what happens meanwhile; the text is not made before somebody asks for it."""
+        return self.subject if isinstance(self.subject, str) else f"{self.subject.name} is enqueued"
 
 
 NOWHERE = Frame(None, (), None, None)
@@ -83,25 +91,13 @@ def pop(frame: Frame) -> None:
         here.set(found)
 
 
-def judge(
-    scope: Scope,
-    subject: str,
-    function: Callable[P, R],
-    /,
-    *args: P.args,
-    **kwargs: P.kwargs,
+def while_judging(
+    scope: Scope, judging: Judging, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:
-    """Call `function` where an `enqueue()` is an error, since a policy or a plugin is being asked.
-
-    Args:
-        scope: the scope for which it is asked.
-        subject: what is being judged, for messages.
-        function: what to call with the further arguments.
-    """
+    """Call `function` where an `enqueue()` is an error: a policy or a plugin is being asked."""
     before = here.get()
-    instances = None if before.judging is None else before.judging.instances
-    try:
-        here.set(Frame(scope, (), Judging(subject, instances), before))
+    try:  # what is set within the `try` is put back whenever the process is interrupted
+        here.set(Frame(scope, (), judging, before))
         return function(*args, **kwargs)
     finally:
         here.set(before)
@@ -112,7 +108,7 @@ def get_current_scope() -> Scope | None:
     return here.get().scope
 
 
-class policy:  # noqa: N801  (it reads as a statement: `with airlock.policy(...)`)
+class policy:
     """Apply a policy to every `enqueue` in a block, whatever scope it lands in.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from airlock_core.entry import scope
 from airlock_core.errors import ConfigurationError
-from airlock_core.resuming import drive, adrive
+from airlock_core.resuming import adrive, drive
 from airlock_core.scopes import Scope
 
 P = ParamSpec("P")
@@ -44,7 +44,8 @@ def scoped(function: Any = None, /, **arguments: Any) -> Any:
 def _wrapped(function: Any, arguments: dict[str, Any]) -> Any:
     if isinstance(function, staticmethod | classmethod):
         return type(function)(_wrapped(function.__func__, arguments))
-    if not isinstance(function, FunctionType | BuiltinFunctionType | MethodType | functools.partial):
+    kinds = (FunctionType, BuiltinFunctionType, MethodType, functools.partial)
+    if not isinstance(function, kinds):
         raise ConfigurationError(
             f"@airlock.scoped() takes a function, and got {function!r}. Put it directly above the "
             "`def`, below the decorator that makes a task of it."

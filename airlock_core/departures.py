@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from airlock_core.context import Frame, here, pop, push
+from airlock_core.context import Frame, here
 from airlock_core.errors import DispatchError, ScopeStateError
 from airlock_core.executors import joins
-from airlock_core.flushing import Flush, Run, logger
-from airlock_core.outcomes import Phase, State
+from airlock_core.flushing import Flush, Run, dispatch_error, logger
+from airlock_core.outcomes import FLUSHED, FLUSHING, WAITING, State
 from airlock_core.plugins import manager
 
 if TYPE_CHECKING:
@@ -28,10 +28,13 @@ class Departure:
     def __init__(self, scope: Scope, outgoing: list[Intent]) -> None:
         """Begin; nothing leaves before `leave()`."""
         self.scope = scope
+        self._all: Sequence[Intent] = tuple(outgoing)
         self._outgoing = outgoing
         self._later: list[Intent] = []
-        self._taken = len(scope)
+        self._start = self._taken = len(scope)
         self._awaited = 0
+        self._flushes: list[Flush] = []
+        self._elsewhere: object = None
 
     def leave(self) -> DispatchError | None:
         """Send everything that has nothing to wait for; what has is sent when it is released.
@@ -39,35 +42,68 @@ class Departure:
         Returns:
             What did not leave, or None.
         """
-        error = None
-        while self._ready():
-            error = self._flush(Flush(self)) or error
-        return error
+        try:
+            while self._ready():
+                if not self._flush(Flush(self)):
+                    return None
+        except BaseException as error:
+            self._interrupted(error)
+            raise
+        return self._summed_up()
 
     async def aleave(self) -> DispatchError | None:
         """Do what `leave()` does, without blocking the event loop."""
-        error = None
-        while self._ready():
-            error = await self._aflush(Flush(self)) or error
-        return error
+        try:
+            while self._ready():
+                await self._aflush(Flush(self))
+        except BaseException as error:
+            self._interrupted(error)
+            raise
+        return self._summed_up()
 
     def again(self, intents: Iterable[Intent]) -> DispatchError | None:
         """Send intents once more that failed or were not tried."""
-        return self._flush(Flush(self, self._reopened(intents))) or self.leave()
+        try:
+            if not self._flush(Flush(self, self._reopened(intents))):
+                return None
+        except ScopeStateError:
+            raise
+        except BaseException as error:
+            self._interrupted(error)
+            raise
+        return self.leave()
 
     async def aagain(self, intents: Iterable[Intent]) -> DispatchError | None:
         """Do what `again()` does, without blocking the event loop."""
-        return await self._aflush(Flush(self, self._reopened(intents))) or await self.aleave()
+        try:
+            await self._aflush(Flush(self, self._reopened(intents)))
+        except ScopeStateError:
+            raise
+        except BaseException as error:
+            self._interrupted(error)
+            raise
+        return await self.aleave()
 
     def _reopened(self, intents: Iterable[Intent]) -> list[Intent]:
+        """Take back what has not left, in its order; return what need not be judged again."""
+        wanted = set(map(id, intents))
         with self.scope.lock:
-            if self.scope.phase is not Phase.FLUSHED:
+            if self.scope.phase is not FLUSHED:
                 raise ScopeStateError(f"{self.scope!r} is on its way. Retry when it is flushed.")
-            self.scope.phase = Phase.FLUSHING
-            chosen = [i for i in intents if i.state in (State.FAILED, State.UNDELIVERED)]
-            for intent in chosen:
+            self._all = [
+                intent
+                for intent in self.scope.intents
+                if id(intent) in wanted and intent.state in (State.FAILED, State.UNDELIVERED)
+            ]
+            self.scope.phase = FLUSHING
+            judged = []
+            for intent in self._all:
+                if intent.outcome is not None and intent.outcome.judged:
+                    judged.append(intent)
+                else:
+                    self._later.append(intent)
                 intent.outcome = None
-        return chosen
+        return judged
 
     # Waiting
 
@@ -88,7 +124,7 @@ class Departure:
         holds = {hold for intent in waiting for hold in intent.holds if hold.pending}
         if holds:
             return self._await(holds)
-        self.scope.phase = Phase.FLUSHING
+        self.scope.phase = FLUSHING
         return True
 
     def _joins(self, intent: Intent) -> bool:
@@ -99,7 +135,7 @@ class Departure:
 
     def _await(self, holds: set[Hold]) -> bool:
         with self.scope.lock:
-            self.scope.phase = Phase.WAITING
+            self.scope.phase = WAITING
             self._awaited = 1  # ours: nothing is released before every hold was asked
         for hold in holds:
             with self.scope.lock:
@@ -114,18 +150,32 @@ class Departure:
             self._awaited -= 1
             if self._awaited:
                 return False
-            self.scope.phase = Phase.FLUSHING
+            self.scope.phase = FLUSHING
             return True
 
     def _released(self) -> None:
         """Called by each hold that is settled; the last one sends the intents, in its thread."""
         if not self._last_hold():
             return
-        error = self._flush(Flush(self))
-        error = self.leave() or error
+        if self._on_own_loop():
+            self._continue_on_loop(None, None)  # a blocking executor must not block it
+            return
+        self._answer(self.leave())
+
+    def _answer(self, error: DispatchError | None) -> None:
         self.scope.error = error
         if error is not None:
             self.scope.release_failed(error)
+
+    def _on_own_loop(self) -> bool:
+        if self.scope.loop is None:
+            return False
+        import asyncio
+
+        try:
+            return asyncio.get_running_loop() is self.scope.loop
+        except RuntimeError:
+            return False
 
     # Flushing
 
@@ -136,71 +186,60 @@ class Departure:
         """
         with self.scope.lock:
             ready, self._outgoing = self._outgoing, []
-            for intent in self.scope.since(self._taken):
-                (self._later if intent.held else ready).append(intent)
-            self._taken = len(self.scope)
+            self._sort_in(ready)
             if not ready:
-                self.scope.phase = Phase.FLUSHED
+                self.scope.phase = FLUSHED
+                # What a signal handler or a finalizer enqueued just before that line leaves, too.
+                self._sort_in(ready)
+                if ready:
+                    self.scope.phase = FLUSHING
             return ready
 
-    def take_all(self) -> list[Intent]:
-        """Give an interrupted flush everything that is left, and close."""
-        with self.scope.lock:
-            left = [*self._outgoing, *self.scope.since(self._taken), *self._later]
-            self._outgoing, self._later, self._taken = [], [], len(self.scope)
-            self.scope.phase = Phase.FLUSHED
-            return left
+    def _sort_in(self, ready: list[Intent]) -> None:
+        made = self.scope.since(self._taken)
+        self._taken += len(made)
+        for intent in made:
+            (self._later if intent.held else ready).append(intent)
 
-    def _flush(self, flush: Flush) -> DispatchError | None:
-        frame = Frame(self.scope, (), None, here.get())
-        push(frame)
+    def take_all(self) -> list[Intent]:
+        """Close, and give a flush that has to stop everything that this departure had to send."""
+        with self.scope.lock:
+            self.scope.phase = FLUSHED
+            self._outgoing, self._later = [], []
+            self._taken = len(self.scope)
+            return [*self._all, *self.scope.since(self._start)]
+
+    def _flush(self, flush: Flush) -> bool:
+        """Take every step of a flush; return False where the event loop takes the rest."""
+        self._flushes.append(flush)
+        before = here.get()
         try:
+            here.set(Frame(self.scope, (), None, before))
             while (run := flush.step()) is not None:
-                self._outside(flush, run)
+                if self._continue_on_loop(flush, run):
+                    return False
+                flush.refuse(run)
         except Exception as error:
             flush.abandon(error)
-        except BaseException as error:
-            self._interrupted(flush, error)
-            raise
         finally:
-            pop(frame)
-        return flush.error()
+            here.set(before)
+        return True
 
-    def _outside(self, flush: Flush, run: Run) -> None:
-        """Meet a run that must be awaited in a flush that nobody awaits."""
-        loop = self.scope.loop
-        if loop is None or not loop.is_running():
-            flush.refuse(run)
-            return
-        # A hold was settled in some thread after the `async with` block had ended: the run goes
-        # back to the block's event loop. Waiting for it here could wait for ourselves.
-        import asyncio
-
-        executor, intents = run
-
-        async def leave() -> None:
-            again = Flush(self, intents)
-            await again.adispatch((executor, intents))
-            if (error := again.error()) is not None:
-                self.scope.error = error
-                logger.error("%r could not send after it was released", self.scope, exc_info=error)
-
-        asyncio.run_coroutine_threadsafe(leave(), loop)
-
-    async def _aflush(self, flush: Flush) -> DispatchError | None:
-        frame = Frame(self.scope, (), None, here.get())
-        push(frame)
+    async def _aflush(self, flush: Flush, run: Run | None = None) -> None:
+        """Take every step of a flush, the first run of which may be on its way already."""
+        if flush not in self._flushes:
+            self._flushes.append(flush)
+        before = here.get()
         try:
+            here.set(Frame(self.scope, (), None, before))
+            if run is not None:
+                await flush.adispatch(run)
             while (run := await self._step_off_loop(flush)) is not None:
                 await flush.adispatch(run)
         except Exception as error:
             flush.abandon(error)
-        except BaseException as error:
-            self._interrupted(flush, error)
-            raise
         finally:
-            pop(frame)
-        return flush.error()
+            here.set(before)
 
     async def _step_off_loop(self, flush: Flush) -> Run | None:
         """Take a step where blocking hurts nobody; a cancellation waits for the run on its way."""
@@ -208,22 +247,60 @@ class Departure:
 
         step = asyncio.ensure_future(self.scope.run_blocking(flush.step))
         cancelled: asyncio.CancelledError | None = None
-        while not step.done():
+        while not step.done() or flush.stepping:
             try:
-                await asyncio.wait((step,))
+                if not step.done():
+                    await asyncio.wait((step,))
+                else:  # the loop is closing; the step is cancelled, and its thread still takes it
+                    flush.stopping = True
+                    await asyncio.sleep(0.01)
             except asyncio.CancelledError as error:
                 flush.stopping = True
                 cancelled = error
         if cancelled is not None:
-            step.exception()  # retrieved, so that asyncio does not warn; the cancellation goes first
+            problem = None if step.cancelled() else step.exception()
+            if isinstance(problem, Exception):
+                flush.report(problem)
             raise cancelled
-        result: Any = step.result()
-        return result  # type: ignore[no-any-return]
+        run: Run | None = step.result()
+        return run
 
-    def _interrupted(self, flush: Flush, error: BaseException) -> None:
+    def _continue_on_loop(self, flush: Flush | None, run: Run | None) -> bool:
+        """Give the rest to the event loop of the `async with` block; return False where it is gone.
+
+        For a hold that is settled when the block has ended. Waiting for the loop here could be
+        waiting for ourselves.
+        """
+        loop = self.scope.loop
+        if loop is None or not loop.is_running():
+            return False
+        import asyncio
+
+        async def rest() -> None:
+            try:
+                if flush is not None:
+                    await self._aflush(flush, run)
+                self._answer(await self.aleave())
+            except DispatchError as error:  # nobody is there to catch it
+                logger.error("%r could not send after it was released", self.scope, exc_info=error)
+
+        self._elsewhere = asyncio.run_coroutine_threadsafe(rest(), loop)
+        return True
+
+    # Summing up
+
+    def _summed_up(self, interruption: BaseException | None = None) -> DispatchError | None:
+        flushes, self._flushes = self._flushes, []
+        intents = {id(intent): intent for flush in flushes for intent in flush.taken}
+        errors = [error for flush in flushes for error in flush.errors]
+        return dispatch_error(self.scope, list(intents.values()), errors, interruption)
+
+    def _interrupted(self, error: BaseException) -> None:
+        """Settle what has no end yet, when the process is being stopped."""
+        flush = self._flushes[-1] if self._flushes else Flush(self)
         flush.abandon(error)
-        self.scope.error = flush.error(error)
+        self._flushes = [*self._flushes[:-1], flush]
+        self.scope.error = self._summed_up(error)
         if self.scope.error is not None:
             error.add_note(f"{self.scope.error}: see scope.error")
             logger.error("the flush of %r was interrupted: %s", self.scope, self.scope.error)
-

@@ -6,17 +6,17 @@ the hook `policy_check`. The first denial is the reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airlock_core.context import Frame, Judging, here, pop, push
+from airlock_core.context import Instances, Judging, while_judging
 from airlock_core.executors import Executor
 from airlock_core.hooks import verdict_of
 from airlock_core.names import name_of
 from airlock_core.outcomes import ROLLED_BACK, Deny, Outcome, State
 from airlock_core.plugins import manager
-from airlock_core.policies import Policy, checked_verdict
+from airlock_core.policies import Policy, checked_verdict, overrides
 
 if TYPE_CHECKING:
     from airlock_core.intents import Intent
@@ -29,7 +29,7 @@ class Planned:
 
     Attributes:
         intent: the intent.
-        outcome: its denial or rollback, or None where it would leave.
+        outcome: its denial, rollback or failure, or None where it would leave.
         executor: what would carry it, or None where it would not leave.
         held: whether it would wait for a hold first.
     """
@@ -70,42 +70,45 @@ class Doors:
         instances: where to keep the policies' instances in a dry run; None for the real ones.
     """
 
-    def __init__(self, scope: Scope, instances: dict[Any, Any] | None = None) -> None:
+    def __init__(self, scope: Scope, instances: Instances | None = None) -> None:
         """Begin; the doors of each place are looked up once."""
         self._scope = scope
         self._instances = instances
         self._known: dict[tuple[int, int], list[tuple[str, Policy]]] = {}
 
-    def judge(self, intents: Sequence[Intent]) -> list[tuple[Intent, Outcome | None]]:
-        """Judge each intent.
+    def judge(
+        self, intents: Sequence[Intent], judged: Callable[[Intent, Outcome | None], None]
+    ) -> None:
+        """Judge each intent, and report its denial, or None where it may leave, to `judged`."""
+        judging = Judging("a scope is leaving", self._instances)
+        while_judging(self._scope, judging, self._judge, intents, judged)
 
-        Returns:
-            Pairs of an intent and its denial, or None where it may leave.
-        """
-        current = here.get()
-        frame = Frame(self._scope, (), Judging("a scope is leaving", self._instances), current)
-        push(frame)
-        try:
-            return [(intent, self._denial(intent)) for intent in intents]
-        finally:
-            pop(frame)
+    def _judge(
+        self, intents: Sequence[Intent], judged: Callable[[Intent, Outcome | None], None]
+    ) -> None:
+        for intent in intents:
+            judged(intent, self._denial(intent))
 
     def _denial(self, intent: Intent) -> Outcome | None:
         if not (intent.policies or intent.scope.doors or manager.hooks.policy_check):
             return None
-        who = ""
+        who = "a policy"
         try:
-            for who, policy in self._doors_of(intent):
+            for who, policy in self._doors_of(intent):  # noqa: B007  (told below)
                 verdict: Deny | bool | None = policy.allows(intent)
                 if verdict is not True:
                     return _denied(checked_verdict(policy, verdict))
-            scope = self._scope
-            for who, function in manager.hooks.policy_check:
-                verdict = function(intent, scope)
+            denial: Deny | None = None
+            for who, function in manager.hooks.policy_check:  # each is asked; the first counts
+                verdict = function(intent, self._scope)
                 if verdict is not None and verdict is not True:
-                    return _denied(verdict_of(who, verdict))
+                    refusal = verdict_of(who, verdict)
+                    if denial is None and isinstance(refusal, Deny):
+                        denial = refusal
+            if denial is not None:
+                return _denied(denial)
         except Exception as error:  # a broken policy denies what it was judging, and only that
-            error.add_note(f"raised by {who} while it judged {intent!r}, enqueued at {intent.origin}")
+            error.add_note(f"raised by {who}, judging {intent!r}, enqueued at {intent.origin}")
             return Outcome(State.DENIED, error=error, by=who, reason=f"it raised {error!r}")
         return None
 
@@ -113,21 +116,22 @@ class Doors:
         key = (id(intent.policies), id(intent.scope))
         doors = self._known.get(key)
         if doors is None:
-            scope = intent.scope
-            root = scope.root
-            local = [
-                (policy, root)
-                for policy in dict.fromkeys(reversed(intent.policies))
-                if not any(policy is door for door, _ in scope.doors)
-            ]
-            every = [owner.instance_of(policy) for policy, owner in (*local, *scope.doors)]
-            doors = [
-                (name_of(policy), policy)
-                for policy in every
-                if type(policy).allows is not Policy.allows
-            ]
+            root = intent.scope.root
+            local = [(policy, root) for policy in local_doors(intent)]
+            every = [owner.instance_of(policy) for policy, owner in (*local, *intent.scope.doors)]
+            doors = [(name_of(policy), policy) for policy in every if overrides(policy, "allows")]
             self._known[key] = doors
         return doors
+
+
+def local_doors(intent: Intent) -> list[Policy]:
+    """Return the local policies of its `enqueue`, inner first, without those of its scopes."""
+    doors: list[Policy] = []
+    for policy in reversed(intent.policies):
+        known = (*doors, *(door for door, _ in intent.scope.doors))
+        if not any(policy is door for door in known):
+            doors.append(policy)
+    return doors
 
 
 def _denied(denial: Deny | bool | None) -> Outcome:
@@ -137,10 +141,20 @@ def _denied(denial: Deny | bool | None) -> Outcome:
 
 def plan(scope: Scope, intents: Sequence[Intent]) -> list[Planned]:
     """Say for each intent who would deny it or where it would go; nothing leaves or is counted."""
-    planned = [Planned(intent, ROLLED_BACK) for intent in intents if intent.rolled_back]
+    planned = {id(i): Planned(i, ROLLED_BACK) for i in intents if i.rolled_back}
     alive = [intent for intent in intents if not intent.rolled_back]
-    for intent, denial in Doors(scope, instances={}).judge(alive):
-        executor = None if denial else manager.choose(intent, scope)
-        planned.append(Planned(intent, denial, executor, held=intent.held))
-    order = {id(intent): position for position, intent in enumerate(intents)}
-    return sorted(planned, key=lambda entry: order[id(entry.intent)])
+
+    def judged(intent: Intent, denial: Outcome | None) -> None:
+        planned[id(intent)] = _planned(scope, intent, denial)
+
+    Doors(scope, instances={}).judge(alive, judged)
+    return [planned[id(intent)] for intent in intents]
+
+
+def _planned(scope: Scope, intent: Intent, denial: Outcome | None) -> Planned:
+    if denial is not None:
+        return Planned(intent, denial, held=intent.held)
+    try:
+        return Planned(intent, None, manager.choose(intent, scope), held=intent.held)
+    except Exception as error:  # as in a flush, it fails alone
+        return Planned(intent, Outcome(State.FAILED, error=error), held=intent.held)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
+from types import FrameType
 from typing import Any, ParamSpec, Protocol, overload
 
 from airlock_core import configuration
-from airlock_core.context import here
+from airlock_core.context import Frame, here
 from airlock_core.errors import ConfigurationError, IntentError, NoScopeError, PolicyEnqueueError
 from airlock_core.intents import Intent
 from airlock_core.names import origin_text, task_name
@@ -65,17 +66,8 @@ def enqueue(
     frame = here.get()
     scope = frame.scope
     caller = sys._getframe(1)
-    if scope is None:
-        raise NoScopeError(
-            f"{task_name(task)} was enqueued outside any scope at "
-            f"{origin_text(caller.f_code, caller.f_lasti)}. Put the work in `with airlock.scope():`, "
-            "under `@airlock.scoped()`, or behind the middleware of your framework."
-        )
-    if frame.judging is not None:
-        raise PolicyEnqueueError(
-            f"{task_name(task)} was enqueued by a policy or a hook, while {frame.judging.subject}. "
-            "A policy judges and must not enqueue; enqueue in the code that it watches."
-        )
+    if scope is None or frame.judging is not None:
+        raise _not_here(task, frame, caller)
     if _dispatch_options is not None and not isinstance(_dispatch_options, Mapping):
         raise IntentError(
             f"_dispatch_options={_dispatch_options!r} must be a mapping of the queue's own options."
@@ -93,6 +85,47 @@ def enqueue(
     )
     scope.accept(intent)
     return intent
+
+
+def enqueue_from(
+    caller: FrameType,
+    task: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    options: Mapping[str, Any] | None = None,
+) -> Intent:
+    """Do what `enqueue()` does, for a plugin that stands in for a queue's own call.
+
+    Args:
+        caller: the frame of the line that asks, which is the intent's origin.
+        task: the task.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        options: options for the queue, unchanged.
+    """
+    frame = here.get()
+    scope = frame.scope
+    if scope is None or frame.judging is not None:
+        raise _not_here(task, frame, caller)
+    code, lasti = caller.f_code, caller.f_lasti
+    context = copy_context()
+    intent = Intent(task, args, kwargs, options, scope, frame.policies, context, code, lasti)
+    scope.accept(intent)
+    return intent
+
+
+def _not_here(task: Any, frame: Frame, caller: FrameType) -> NoScopeError | PolicyEnqueueError:
+    if frame.scope is None:
+        return NoScopeError(
+            f"{task_name(task)} was enqueued outside any scope at "
+            f"{origin_text(caller.f_code, caller.f_lasti)}. Put the work in "
+            "`with airlock.scope():`, under `@airlock.scoped()`, or behind the middleware of your "
+            "framework."
+        )
+    return PolicyEnqueueError(
+        f"{task_name(task)} was enqueued by a policy or a hook, while {frame.judging}. "
+        "A policy judges and must not enqueue; enqueue in the code that it watches."
+    )
 
 
 def scope(

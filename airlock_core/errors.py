@@ -162,4 +162,3 @@ class DispatchError(ExceptionGroup[Exception], AirlockError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle message and errors: a scope, with its locks, stays in its process."""
         return type(self), (self.message, list(self.exceptions))
-

@@ -6,7 +6,8 @@ An executor is any callable that takes an intent and returns a receipt. One that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from airlock_core.calls import is_coroutine_function
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
     from airlock_core.intents import Intent
 
 #: Every capability, in the order in which the documentation lists them.
-CAPABILITIES = ("supports_many", "supports_client_id", "supports_meta", "native_async", "transactional")
+CAPABILITIES = (
+    "supports_many",
+    "supports_client_id",
+    "supports_meta",
+    "native_async",
+    "transactional",
+)
 
 
 class Executor:
@@ -57,7 +64,7 @@ class Executor:
             An iterable of one outcome per intent, in order: its receipt, or a `Failure`. What is
             raised fails the first intent without an outcome, and the rest are not tried.
         """
-        return map(self, intents)
+        return _one_by_one(self, intents)
 
     def joins(self, intent: Intent) -> bool:
         """Whether the message, if sent now, commits and rolls back with all the intent's holds.
@@ -66,9 +73,20 @@ class Executor:
         """
         return self.transactional
 
-    def members(self, task: Any) -> Iterable[Any] | None:
-        """List the tasks inside a task of this queue (a canvas), or None where it is not its own."""
+    def given_id(self, intent: Intent) -> str | None:
+        """Return the id that the caller chose, in options or task; None lets airlock choose.
+
+        Asked where `supports_client_id`, when `intent.id` is first asked for.
+        """
         return None
+
+    def members(self, task: Any) -> Iterable[Any] | None:
+        """List the tasks inside a task of this queue (a canvas); None where it is not its own."""
+        return None
+
+    def linked(self, options: Mapping[str, Any]) -> Iterable[Any]:
+        """List the tasks that dispatch options carry along, such as callbacks."""
+        return ()
 
     def __repr__(self) -> str:
         """Show the class."""
@@ -90,6 +108,7 @@ class ExecutorWrapper(Executor):
         self.inner = inner
         for capability in CAPABILITIES:
             setattr(self, capability, getattr(inner, capability, False))
+        self.native_async = needs_await(inner)
 
     def __call__(self, intent: Intent) -> Any:
         """Pass on."""
@@ -102,6 +121,10 @@ class ExecutorWrapper(Executor):
     def dispatch_many(self, intents: Sequence[Intent]) -> Any:
         """Pass on."""
         return outcomes_of(self.inner, intents)
+
+    def given_id(self, intent: Intent) -> str | None:
+        """Pass on."""
+        return self.inner.given_id(intent) if isinstance(self.inner, Executor) else None
 
     def joins(self, intent: Intent) -> bool:
         """Pass on."""
@@ -158,15 +181,14 @@ class AsyncExecutor(Executor):
         """Await the task in a scope of its own, and return what it returns."""
         return await intent.run_async(_await_effect, intent)
 
-    async def dispatch_many(self, intents: Sequence[Intent]) -> list[Any]:
+    async def dispatch_many(self, intents: Sequence[Intent]) -> AsyncIterator[Any]:
         """Await each in turn; a failure is that intent's own."""
-        outcomes: list[Any] = []
         for intent in intents:
             try:
-                outcomes.append(await self(intent))
+                outcome = await self(intent)
             except Exception as error:
-                outcomes.append(Failure(error))
-        return outcomes
+                outcome = Failure(error)
+            yield outcome
 
 
 def _run_effect(intent: Intent) -> Any:
@@ -207,6 +229,13 @@ def has_say(executor: Callable[[Intent], Any]) -> bool:
     return (check is not None and check is not Executor.check) or needs_await(executor)
 
 
+def runs_inline(executor: Callable[[Intent], Any]) -> bool:
+    """Whether the task runs in this process, and is to get the very objects it was given."""
+    while isinstance(executor, ExecutorWrapper):
+        executor = executor.inner
+    return isinstance(executor, SyncExecutor | AsyncExecutor)
+
+
 def check_carries(executor: Callable[[Intent], Any], intent: Intent) -> None:
     """Let the executor refuse the intent, at the `enqueue` line, if it can check at all."""
     check = getattr(executor, "check", None)
@@ -215,7 +244,7 @@ def check_carries(executor: Callable[[Intent], Any], intent: Intent) -> None:
 
 
 def joins(executor: Callable[[Intent], Any], intent: Intent) -> bool:
-    """Whether the executor's message would commit with the transactions that the intent waits for."""
+    """Whether the executor's message would commit with the transactions the intent waits for."""
     return bool(getattr(executor, "transactional", False)) and bool(
         executor.joins(intent) if isinstance(executor, Executor) else True
     )
@@ -224,7 +253,41 @@ def joins(executor: Callable[[Intent], Any], intent: Intent) -> bool:
 def outcomes_of(executor: Callable[[Intent], Any], intents: Sequence[Intent]) -> Any:
     """Hand a run to the executor, as a whole where it has `dispatch_many`, else one by one."""
     many = getattr(executor, "dispatch_many", None)
-    return many(intents) if many is not None else map(executor, intents)
+    return many(intents) if many is not None else _one_by_one(executor, intents)
+
+
+def _one_by_one(executor: Callable[[Intent], Any], intents: Sequence[Intent]) -> Any:
+    each = _each_awaited if is_coroutine_function(executor) else _each
+    return each(executor, intents)
+
+
+def _each(executor: Callable[[Intent], Any], intents: Sequence[Intent]) -> Iterator[Any]:
+    # Not map(): a StopIteration that escapes from the executor would look like the end.
+    for intent in intents:
+        yield executor(intent)
+
+
+async def _each_awaited(
+    executor: Callable[[Intent], Any], intents: Sequence[Intent]
+) -> AsyncIterator[Any]:
+    for intent in intents:
+        yield await executor(intent)
+
+
+def as_iterator(executor: object, outcomes: Any) -> Iterator[Any]:
+    """Iterate over what `dispatch_many` returned.
+
+    Raises:
+        ExecutorError: it is a coroutine, so that nothing has been sent. Anything else that is no
+            iterable reports nothing, and it is uncertain what has been sent.
+    """
+    if isinstance(outcomes, CoroutineType):
+        outcomes.close()
+        raise ExecutorError(
+            f"dispatch_many() of {executor!r} is an `async def`, and it was not awaited. "
+            "Set native_async = True on the executor, and use it in `async with airlock.scope()`."
+        )
+    return iter(outcomes) if hasattr(outcomes, "__iter__") else iter(())
 
 
 def checked_executor(executor: Any) -> Callable[[Intent], Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airlock_core.context import Frame, Judging, here, pop, push
+from airlock_core.context import Judging, while_judging
 from airlock_core.errors import VerdictError
 from airlock_core.flushing import logger
 from airlock_core.outcomes import Exit
@@ -26,16 +26,8 @@ def verdict(scope: Scope, error: BaseException | None, wanted: Exit | None) -> E
     Raises:
         Exception: whatever a plugin raises, if the block itself raised nothing.
     """
-    current = here.get()
-    frame = Frame(scope, (), Judging(f"{scope.name} ends"), current)
-    push(frame)
     try:
-        answers = _answers(scope, error)
-        if wanted is Exit.DISCARD or Exit.DISCARD in answers:
-            return Exit.DISCARD
-        if wanted is Exit.FLUSH or answers:
-            return Exit.FLUSH
-        return Exit.FLUSH if scope.should_flush(error) else Exit.DISCARD
+        return while_judging(scope, Judging(f"{scope.name} ends"), _verdict, scope, error, wanted)
     except Exception as failure:
         if error is None:
             raise
@@ -43,8 +35,15 @@ def verdict(scope: Scope, error: BaseException | None, wanted: Exit | None) -> E
         error.add_note(f"{scope.name} was discarded, because its exit failed: {failure!r}")
         logger.error("%r was discarded, because its exit failed", scope, exc_info=failure)
         return Exit.DISCARD
-    finally:
-        pop(frame)
+
+
+def _verdict(scope: Scope, error: BaseException | None, wanted: Exit | None) -> Exit:
+    answers = _answers(scope, error)
+    if wanted is Exit.DISCARD or Exit.DISCARD in answers:
+        return Exit.DISCARD
+    if wanted is Exit.FLUSH or answers:
+        return Exit.FLUSH
+    return Exit.FLUSH if scope.should_flush(error) else Exit.DISCARD
 
 
 def _answers(scope: Scope, error: BaseException | None) -> set[Exit]:

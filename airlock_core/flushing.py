@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from airlock_core.context import Judging, while_judging
 from airlock_core.doors import Doors
 from airlock_core.errors import AirlockError, DispatchError, FlushLoopError, IntentError
-from airlock_core.executors import lost_outcome, needs_await, outcomes_of
+from airlock_core.executors import as_iterator, lost_outcome, needs_await, outcomes_of
 from airlock_core.names import name_of
 from airlock_core.outcomes import ROLLED_BACK, Failure, Outcome, State
 from airlock_core.plugins import manager
 
 if TYPE_CHECKING:
-    from airlock_core.intents import Intent
     from airlock_core.departures import Departure
+    from airlock_core.intents import Intent
     from airlock_core.scopes import Scope
 
 logger = logging.getLogger("airlock")
 
 Run = tuple[Callable[["Intent"], Any], list["Intent"]]
 _NO_MORE = object()
+_NO_RECEIPTS = (Failure, CoroutineType)
 
 
 class Flush:
@@ -41,10 +44,12 @@ class Flush:
         self.departure = departure
         self.scope = departure.scope
         self.stopping = False
-        self._again = list(again)
-        self._taken: list[Intent] = list(again)
+        self.stepping = False
+        self.taken: list[Intent] = list(again)
+        self.errors: list[Exception] = []
+        self._again = again
+        self._cleared: list[Intent] = list(again)
         self._down: list[tuple[Any, BaseException]] = []
-        self._errors: list[Exception] = []
         self._runs = self._all_runs()
 
     def step(self) -> Run | None:
@@ -53,50 +58,60 @@ class Flush:
         Returns:
             The run to await, or None where everything is done.
         """
-        for run in self._runs:
-            if self.stopping:
-                break
-            if needs_await(run[0]):
-                return run
-            self.dispatch(run)
-        return None
+        self.stepping = True
+        try:
+            while not self.stopping and (run := next(self._runs, None)) is not None:
+                if needs_await(run[0]):
+                    return run
+                self.dispatch(run)
+            return None
+        finally:
+            self.stepping = False
 
     def _all_runs(self) -> Iterator[Run]:
         """Yield the runs; what is enqueued meanwhile leaves in later rounds, in order."""
         if self._again:
-            yield from self._runs_of(self._again)
+            yield from self._runs_of(self._alive(self._again))
         doors = Doors(self.scope)
         rounds = made_meanwhile = 0
         while intents := self.departure.take():
-            self._taken.extend(intents)
+            self.taken.extend(intents)
             rounds += 1
             made_meanwhile += len(intents) if rounds > 1 else 0
-            if rounds > self.scope.max_flush_rounds or made_meanwhile > self.scope.max_flush_intents:
+            if (
+                rounds > self.scope.max_flush_rounds
+                or made_meanwhile > self.scope.max_flush_intents
+            ):
                 raise FlushLoopError(
                     f"{self.scope!r} is still enqueueing after {rounds - 1} rounds and "
                     f"{made_meanwhile} further intents: {intents[0].name} (enqueued at "
                     f"{intents[0].origin}) seems to enqueue itself. Break the loop, or send the "
                     "task through a queue."
                 )
-            yield from self._runs_of(self._allowed(doors, intents))
+            yield from self._runs_of(self._allowed(doors, self._alive(intents)))
 
-    def _allowed(self, doors: Doors, intents: Sequence[Intent]) -> list[Intent]:
-        # What was rolled back is gone before anything is judged.
+    def _alive(self, intents: Sequence[Intent]) -> list[Intent]:
+        """Settle what was rolled back: it is gone before anything is judged."""
         alive = []
         for intent in intents:
             if intent.holds and intent.rolled_back:
                 intent.settle(ROLLED_BACK)
             else:
                 alive.append(intent)
-        allowed = []
-        for intent, denial in doors.judge(alive):
-            if denial is None:
-                allowed.append(intent)
-                continue
-            intent.settle(denial)
-            if isinstance(denial.error, Exception):
-                self._errors.append(denial.error)
-        return allowed
+        return alive
+
+    def _allowed(self, doors: Doors, intents: Sequence[Intent]) -> list[Intent]:
+        before = len(self._cleared)
+        doors.judge(intents, self._judged)
+        return self._cleared[before:]
+
+    def _judged(self, intent: Intent, denial: Outcome | None) -> None:
+        if denial is None:
+            self._cleared.append(intent)
+            return
+        intent.settle(denial)
+        if isinstance(denial.error, Exception):
+            self.report(denial.error)
 
     def _runs_of(self, intents: Sequence[Intent]) -> Iterator[Run]:
         """Group neighbours with the same executor; the order stays that of the enqueues."""
@@ -104,7 +119,7 @@ class Flush:
         run: list[Intent] = []
         for intent in intents:
             try:
-                chosen = manager.choose(intent, self.scope)
+                chosen = self._chosen(intent)
             except Exception as error:
                 self._fail(intent, error)
                 continue
@@ -117,24 +132,23 @@ class Flush:
         if run:
             yield executor, run
 
+    def _chosen(self, intent: Intent) -> Any:
+        if not manager.hooks.dispatch:
+            return manager.choose(intent, self.scope)
+        judging = Judging("an executor is chosen")
+        return while_judging(self.scope, judging, manager.choose, intent, self.scope)
+
     def dispatch(self, run: Run) -> None:
         """Hand one run to its executor and record the outcomes."""
         executor, intents = run
         if self._skipped(executor, intents):
             return
-        remaining = iter(intents)
         started = False
         try:
-            outcomes = iter(outcomes_of(executor, intents))
+            outcomes = as_iterator(executor, outcomes_of(executor, intents))
             started = True
-            for intent in remaining:
-                outcome = next(outcomes, _NO_MORE)
-                if outcome is _NO_MORE:
-                    self._lost(executor, [intent, *remaining])
-                elif type(outcome) is Failure:
-                    self._record(intent, outcome)
-                else:
-                    intent.dispatched(outcome)
+            self._record_each(executor, intents, outcomes)
+            next(outcomes, None)  # a generator may have something to do after its last outcome
         except Exception as error:
             self._broke(executor, intents, error)
         except BaseException as error:
@@ -146,21 +160,41 @@ class Flush:
         executor, intents = run
         if self._skipped(executor, intents):
             return
+        one_by_one = False
         try:
-            many = getattr(executor, "dispatch_many", None)
-            if many is not None:
-                outcomes = list(await many(intents))
-                for intent, outcome in zip(intents, outcomes, strict=False):
-                    self._record(intent, outcome)
-                self._lost(executor, intents[len(outcomes) :])
-            else:
-                for intent in intents:
-                    self._record(intent, await executor(intent))
+            answer = outcomes_of(executor, intents)
+            if not hasattr(answer, "__aiter__"):
+                if hasattr(answer, "__await__"):
+                    answer = await answer
+                self._record_each(executor, intents, as_iterator(executor, answer))
+                return
+            one_by_one = True
+            arriving = aiter(answer)
+            for position, intent in enumerate(intents):
+                outcome = await anext(arriving, _NO_MORE)
+                if outcome is _NO_MORE:
+                    self._lost(executor, intents[position:])
+                    return
+                self._record(intent, outcome)
+            await anext(arriving, None)  # it may have something to do after its last outcome
         except Exception as error:
             self._broke(executor, intents, error)
         except BaseException as error:
-            self._interrupted(executor, intents, error, many is None)
+            self._interrupted(executor, intents, error, one_by_one)
             raise
+
+    def _record_each(
+        self, executor: Any, intents: Sequence[Intent], outcomes: Iterator[Any]
+    ) -> None:
+        remaining = iter(intents)
+        for intent in remaining:
+            outcome = next(outcomes, _NO_MORE)
+            if outcome is _NO_MORE:
+                self._lost(executor, [intent, *remaining])
+            elif isinstance(outcome, _NO_RECEIPTS):
+                self._record(intent, outcome)
+            else:
+                intent.dispatched(outcome)
 
     def refuse(self, run: Run) -> None:
         """Fail a run that would have to be awaited where nobody can."""
@@ -184,6 +218,14 @@ class Flush:
         return False
 
     def _record(self, intent: Intent, outcome: Any) -> None:
+        if isinstance(outcome, CoroutineType):
+            outcome.close()
+            outcome = Failure(
+                IntentError(
+                    f"the executor of {intent.name} returned a coroutine, and nobody would await "
+                    "it. Make the executor an `async def`, for `async with airlock.scope()`."
+                )
+            )
         if not isinstance(outcome, Failure):
             intent.dispatched(outcome)
         elif outcome.uncertain:
@@ -197,16 +239,23 @@ class Flush:
         intent.settle(Outcome(State.FAILED, error=error))
 
     def _note(self, error: Exception, intent: Intent) -> None:
-        if not any(known is error for known in self._errors):
+        if self.report(error):
             error.add_note(f"while dispatching {intent!r}, enqueued at {intent.origin}")
-            self._errors.append(error)
+
+    def report(self, error: Exception) -> bool:
+        """Have an error raised after the flush; return False where it is known already."""
+        # Thousands of intents may fail with one error, or with thousands: the last is enough.
+        if self.errors and self.errors[-1] is error:
+            return False
+        self.errors.append(error)
+        return True
 
     def _broke(self, executor: Any, intents: Sequence[Intent], error: Exception) -> None:
-        """The executor raised: the first intent without an outcome failed, the rest were not tried."""
+        """The executor raised: the first intent without an outcome failed, the rest is untried."""
         self._down.append((executor, error))
         waiting = [intent for intent in intents if intent.outcome is None]
         if not waiting:
-            self._errors.append(error)
+            self.report(error)
             return
         self._fail(waiting[0], error)
         for intent in waiting[1:]:
@@ -229,38 +278,46 @@ class Flush:
             intent.settle(Outcome(State.UNCERTAIN, error=error))
 
     def abandon(self, error: BaseException) -> None:
-        """Give every intent that has no end yet one: it was never tried. Nothing is lost in silence."""
-        left = [*self._taken, *self.departure.take_all()]
-        for intent in left:
+        """Give every intent without an end one: it was never tried. None is lost in silence."""
+        cleared = set(map(id, self._cleared))
+        self.taken = self.departure.take_all()
+        for intent in self.taken:
             if intent.outcome is None:
-                intent.settle(Outcome(State.UNDELIVERED, error=error))
+                judged = id(intent) in cleared
+                intent.settle(Outcome(State.UNDELIVERED, error=error, judged=judged))
         if isinstance(error, Exception):
-            self._errors.append(error)
-        self._taken = left
+            self.report(error)
 
-    def error(self, interrupted: BaseException | None = None) -> DispatchError | None:
-        """Sum up what did not leave, or return None where everything went as it should."""
-        by_state: dict[State, list[Intent]] = {state: [] for state in State}
-        for intent in self._taken:
-            by_state[intent.state].append(intent)
-        failed, uncertain = by_state[State.FAILED], by_state[State.UNCERTAIN]
-        undelivered = by_state[State.UNDELIVERED]
-        errors = self._errors
-        if interrupted is not None and not errors and (failed or uncertain or undelivered):
-            errors = [AirlockError(f"the flush was interrupted by {interrupted!r}")]
-        if not errors:
-            return None
-        denied = [intent for intent in by_state[State.DENIED] if intent.outcome and intent.outcome.error]
-        return DispatchError(
-            _summary(self.scope, failed, undelivered, uncertain, denied),
-            errors,
-            scope=self.scope,
-            dispatched=by_state[State.DISPATCHED],
-            denied=denied,
-            failed=failed,
-            undelivered=undelivered,
-            uncertain=uncertain,
-        )
+
+def dispatch_error(
+    scope: Scope,
+    intents: Sequence[Intent],
+    errors: Sequence[Exception],
+    interrupted: BaseException | None = None,
+) -> DispatchError | None:
+    """Sum up what did not leave, or return None where everything went as it should."""
+    if not errors and interrupted is None:
+        return None
+    by_state: dict[State, list[Intent]] = {state: [] for state in State}
+    for intent in intents:
+        by_state[intent.state].append(intent)
+    failed, uncertain = by_state[State.FAILED], by_state[State.UNCERTAIN]
+    undelivered = by_state[State.UNDELIVERED]
+    if not errors and (failed or uncertain or undelivered):
+        errors = [AirlockError(f"the flush was interrupted by {interrupted!r}")]
+    if not errors:
+        return None
+    denied = [i for i in by_state[State.DENIED] if i.outcome is not None and i.outcome.error]
+    return DispatchError(
+        _summary(scope, failed, undelivered, uncertain, denied),
+        list({id(error): error for error in errors}.values()),
+        scope=scope,
+        dispatched=by_state[State.DISPATCHED],
+        denied=denied,
+        failed=failed,
+        undelivered=undelivered,
+        uncertain=uncertain,
+    )
 
 
 def _summary(

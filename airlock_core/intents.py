@@ -82,7 +82,7 @@ class Hold:
         errors: list[Exception] = []
         try:
             _call_each(waiting, errors)
-        except BaseException:  # Ctrl-C in one scope's flush: the others have their turn all the same
+        except BaseException:  # Ctrl-C in the flush of one scope: the others have their turn
             _call_each(waiting, errors)
             raise
         if len(errors) == 1:
@@ -150,7 +150,9 @@ class Intent:
         self.task = task
         self.args = args
         self.kwargs = kwargs
-        self.dispatch_options: Mapping[str, Any] = {} if dispatch_options is None else dispatch_options
+        self.dispatch_options: Mapping[str, Any] = (
+            {} if dispatch_options is None else dispatch_options
+        )
         self.scope = scope
         self.policies = policies
         self.holds: tuple[Hold, ...] = ()
@@ -167,7 +169,9 @@ class Intent:
         if self._id is None:
             from uuid import uuid4  # 1.3 µs: paid by those who ask
 
-            self._id = str(uuid4())
+            from airlock_core.plugins import manager
+
+            self._id = manager.given_id(self) or str(uuid4())
         return self._id
 
     @property
@@ -234,7 +238,9 @@ class Intent:
         context.run(here.set, self._frame())
         return context.run(function, *args, **kwargs)
 
-    async def run_async(self, function: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Any:
+    async def run_async(
+        self, function: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Any:
         """Await `function(...)` with the context variables of the `enqueue` line."""
         if self._context is None:
             return await function(*args, **kwargs)
@@ -274,12 +280,11 @@ class Intent:
         )
 
     def tasks(self) -> Iterable[Any]:
-        """Every task in it: itself, and what partials and the queues' canvases contain."""
+        """Every task in it: itself, those in partials and canvases, callbacks in its options."""
         from airlock_core.plugins import manager
 
-        return manager.members(self.task)
+        return manager.members(self.task, self.dispatch_options)
 
     def __repr__(self) -> str:
         """Show name, shape of the arguments and state; never the arguments themselves."""
         return f"<airlock.Intent {self.name}({shape(self.args, self.kwargs)}) {self.state.value}>"
-

@@ -10,7 +10,18 @@ from airlock_core.departures import Departure
 from airlock_core.errors import DispatchError, ScopeStateError
 from airlock_core.exits import verdict
 from airlock_core.flushing import logger
-from airlock_core.outcomes import DISCARDED, Exit, Outcome, Phase, State
+from airlock_core.outcomes import (
+    CAPTURED,
+    DISCARD,
+    DISCARDED,
+    FLUSHED,
+    LEAVING,
+    OPEN,
+    Exit,
+    Outcome,
+    Phase,
+    State,
+)
 from airlock_core.plugins import manager
 
 if TYPE_CHECKING:
@@ -33,9 +44,12 @@ def leave(scope: Scope, error: BaseException | None, wanted: Exit | None) -> Non
     failure = None
     try:
         with scope.lock:
-            if scope.phase is Phase.OPEN:
+            if scope.phase is OPEN:
                 closed = True
-                scope.phase = Phase.LEAVING
+                scope.phase = LEAVING
+        if closed and not len(scope) and not manager.hooks.scope_exit:
+            _end_empty(scope, error is not None or wanted is DISCARD)
+            return
         departure, problem = _decide(scope, error, wanted, closed)
         if departure is not None:
             failure = departure.leave()
@@ -53,9 +67,12 @@ async def aleave(scope: Scope, error: BaseException | None, wanted: Exit | None)
     failure = None
     try:
         with scope.lock:
-            if scope.phase is Phase.OPEN:
+            if scope.phase is OPEN:
                 closed = True
-                scope.phase = Phase.LEAVING
+                scope.phase = LEAVING
+        if closed and not len(scope) and not manager.hooks.scope_exit:
+            _end_empty(scope, error is not None or wanted is DISCARD)
+            return
         departure, problem = _decide(scope, error, wanted, closed)
         if departure is not None:
             failure = await departure.aleave()
@@ -65,6 +82,12 @@ async def aleave(scope: Scope, error: BaseException | None, wanted: Exit | None)
         raise
     if failure is not None or problem is not None:
         _conclude(scope, failure, problem, error)
+
+
+def _end_empty(scope: Scope, discarded: bool) -> None:
+    scope.phase = Phase.DISCARDED if discarded else FLUSHED
+    if not scope.in_block:
+        left_block(scope)
 
 
 def _decide(
@@ -81,23 +104,19 @@ def _decide(
         raise ScopeStateError(f"{scope!r} cannot end here. {remedy}")
     if not scope.in_block:
         left_block(scope)
-    if not scope and not manager.hooks.scope_exit:
-        discarded = error is not None or wanted is Exit.DISCARD
-        scope.phase = Phase.DISCARDED if discarded else Phase.FLUSHED
-        return None, None
     try:
         decision = verdict(scope, error, wanted)
     except BaseException:
         _discard(scope)
         raise
-    if decision is Exit.DISCARD:
+    if decision is DISCARD:
         _discard(scope)
         return None, None
     captured, remaining, problem = move_up(scope)
     scope.captured = frozenset(map(id, captured))
     if remaining:
         return Departure(scope, remaining), problem
-    scope.phase = Phase.CAPTURED if captured else Phase.FLUSHED
+    scope.phase = CAPTURED if captured else FLUSHED
     return None, problem
 
 
@@ -107,6 +126,8 @@ def left_block(scope: Scope) -> None:
     if frame is not None:
         pop(frame)
         scope.frame = None  # a cycle less for the garbage collector
+    if scope.phase is OPEN:  # the process is being stopped between the block's end and ours
+        scope.discard()
 
 
 def _discard(scope: Scope) -> None:
@@ -117,14 +138,14 @@ def _discard(scope: Scope) -> None:
 
 def _interrupted(scope: Scope, interruption: BaseException) -> None:
     """Give each intent an end where the process is stopped before its departure has begun."""
-    if scope.phase is not Phase.LEAVING:
+    if scope.phase is not LEAVING:
         return
     elsewhere: set[int] = set()
     ancestor = scope.parent
     while ancestor is not None:
         elsewhere.update(map(id, ancestor.intents))
         ancestor = ancestor.parent
-    scope.phase = Phase.FLUSHED
+    scope.phase = FLUSHED
     for intent in scope.intents:
         if intent.outcome is None and id(intent) not in elsewhere:
             intent.settle(Outcome(State.UNDELIVERED, error=interruption, judged=False))

@@ -23,7 +23,8 @@ def own_name(task: Any) -> str | None:
     if isinstance(task, str):
         return task
     name = getattr(task, "name", None)
-    if isinstance(name, str):
+    # Django's tasks are named as their functions are, without the module that tells them apart.
+    if isinstance(name, str) and name != getattr(getattr(task, "func", None), "__name__", None):
         return name
     name = getattr(task, "actor_name", None)
     if isinstance(name, str):

@@ -103,6 +103,7 @@ class Failure:
     error: Exception
     uncertain: bool = False
 
+
 # Members as plain names, for the hot paths: on Python 3.11, `Phase.OPEN` costs 150 ns.
 NEW, OPEN, LEAVING, WAITING = Phase.NEW, Phase.OPEN, Phase.LEAVING, Phase.WAITING
 FLUSHING, FLUSHED, CAPTURED = Phase.FLUSHING, Phase.FLUSHED, Phase.CAPTURED

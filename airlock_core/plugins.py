@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -54,14 +55,22 @@ class _Inline:
     """The core's own last answer to `dispatch`: run it here."""
 
     @hookimpl(trylast=True)
-    def dispatch(self) -> Callable[[Intent], object]:
-        return sync_executor
+    def dispatch(self, intent: Intent) -> Callable[[Intent], object]:
+        return _inline(intent)
 
 
 def explicit_executor(intent: Intent) -> Callable[[Intent], object] | None:
     """Return the nearest enclosing scope's executor, or the configured one."""
     executor = intent.scope.executor
-    return configuration.current.executor if executor is None else executor
+    if executor is None:
+        executor = configuration.current.executor
+    return _inline(intent) if executor is sync_executor else executor
+
+
+def _inline(intent: Intent) -> Callable[[Intent], object]:
+    if intent.is_coroutine and intent.scope.root.is_async:
+        return async_executor
+    return sync_executor
 
 
 class Plugins:
@@ -83,6 +92,7 @@ class Plugins:
 
     def _reset(self) -> None:
         self.loaded = False
+        self._loading = False
         self.failures: list[loading.PluginFailure] = []
         self.installed: dict[str, loading.Installed] = {}
         self._core: list[tuple[object, str]] = [
@@ -108,7 +118,7 @@ class Plugins:
         if self.loaded:
             return
         with self._lock:
-            if self.loaded:
+            if self.loaded or self._loading:  # a plugin's own module may use airlock
                 return
             self._load_installed()
             self.require((*loading.required(), *configuration.current.require))
@@ -116,26 +126,36 @@ class Plugins:
 
     def _load_installed(self) -> None:
         """Load each entry point in its own `try`; the first by name is asked first."""
+        self._loading = True
+        try:
+            for plugin in reversed(self._candidates()):
+                if self.pluggy.has_plugin(plugin.name):
+                    continue
+                try:
+                    self._register(plugin.load(), plugin.name)
+                    self.installed[plugin.name] = plugin
+                except Exception as error:
+                    self._left_out(plugin, error)
+        finally:
+            self._loading = False
+
+    def _candidates(self) -> list[loading.Installed]:
+        """List what is installed and chosen, in order, without what was left out before."""
         found = loading.installed()
         chosen = set(loading.selected({plugin.name for plugin in found}, loading.choice()))
+        failed = {(failure.name, failure.distribution) for failure in self.failures}
         candidates: dict[str, loading.Installed] = {}
         for plugin in found:
-            if plugin.name not in chosen or plugin.name in self.installed:
+            if plugin.name not in chosen:
                 continue
-            if plugin.name in candidates:
-                first = candidates[plugin.name].distribution
-                message = f"{first} has a plugin of that name already; uninstall one of the two"
+            first = candidates.setdefault(plugin.name, plugin)
+            if first is not plugin and (plugin.name, plugin.distribution) not in failed:
+                message = (
+                    f"{first.distribution} has a plugin of that name already; "
+                    "uninstall one of the two"
+                )
                 self._left_out(plugin, PluginError(message))
-                continue
-            candidates[plugin.name] = plugin
-        for name in sorted(candidates, reverse=True):
-            if self.pluggy.has_plugin(name) or any(f.name == name for f in self.failures):
-                continue
-            try:
-                self._register(candidates[name].load(), name)
-                self.installed[name] = candidates[name]
-            except Exception as error:
-                self._left_out(candidates[name], error)
+        return [c for c in candidates.values() if (c.name, c.distribution) not in failed]
 
     def _left_out(self, plugin: loading.Installed, error: Exception) -> None:
         failure = loading.PluginFailure(plugin.name, plugin.distribution, error)
@@ -156,7 +176,9 @@ class Plugins:
             if self.pluggy.has_plugin(name):
                 continue
             failed = next((f for f in self.failures if f.name == name), None)
-            reason = f"it failed to load: {failed}" if failed else "it is not installed or not chosen"
+            reason = (
+                f"it failed to load: {failed}" if failed else "it is not installed or not chosen"
+            )
             raise PluginError(
                 f"the required plugin {name!r} is missing: {reason}. Install it, look at "
                 "AIRLOCK_PLUGINS, or take it out of AIRLOCK_REQUIRE and configure(require=...)."
@@ -181,10 +203,19 @@ class Plugins:
 
     def _register(self, plugin: object, name: str | None) -> str:
         check_plugin(plugin, self.pluggy)
+        for known_name, known in self.pluggy.list_name_plugin():
+            if known is not plugin and (known == plugin or plugin == known):
+                raise PluginError(
+                    f"{plugin!r} compares equal to {known_name!r}, which is registered, so the two "
+                    "could not be told apart. Compare by identity: @dataclass(eq=False), or no "
+                    "__eq__."
+                )
         chosen = name or self._free_name(plugin)
         try:
             self.pluggy.register(plugin, chosen)
         except (ValueError, pluggy.PluginValidationError) as error:
+            if self.pluggy.get_plugin(chosen) is plugin:  # half registered is not registered
+                self.pluggy.unregister(name=chosen)
             raise PluginError(
                 f"{chosen!r} cannot be registered: {str(error).splitlines()[0]}"
             ) from error
@@ -196,7 +227,7 @@ class Plugins:
 
     def _free_name(self, plugin: object) -> str:
         name = getattr(plugin, "__name__", None) or type(plugin).__qualname__
-        if any(known is plugin for known in self.pluggy.get_plugins()):
+        if any(known is plugin for _, known in self.pluggy.list_name_plugin()):
             raise PluginError(f"{name} is registered already. Register it once.")
         number, free = 2, name
         while self.pluggy.has_plugin(free):
@@ -217,10 +248,12 @@ class Plugins:
             PluginError: it is not registered.
         """
         with self._lock:
-            found = self.pluggy.get_plugin(plugin) if isinstance(plugin, str) else plugin
-            if not any(known is found for known in self.pluggy.get_plugins()) or found is None:
-                raise PluginError(f"{plugin!r} is not registered.")
-            self.pluggy.unregister(found)
+            for name, known in self.pluggy.list_name_plugin():
+                if known is plugin or (isinstance(plugin, str) and name == plugin):
+                    break
+            else:
+                raise PluginError(f"{plugin!r} is not registered. Look at `airlock plugins`.")
+            self.pluggy.unregister(name=name)
             self._flatten()
 
     @contextmanager
@@ -239,7 +272,9 @@ class Plugins:
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """List name and plugin, in the order in which they are asked."""
-        names = [(name, plugin) for name, plugin in self.pluggy.list_name_plugin() if plugin]
+        names = [
+            (name, plugin) for name, plugin in self.pluggy.list_name_plugin() if plugin is not None
+        ]
         return iter([pair for pair in reversed(names) if pair[0] not in self.CORE])
 
     def hooks_of(self, plugin: object) -> list[str]:
@@ -265,21 +300,41 @@ class Plugins:
             f"Install its distribution (pip install airlock-{name}?)."
         )
 
-    def members(self, task: Any) -> Iterator[Any]:
-        """Yield a task and every task inside it: partials, and the canvases of the queues."""
+    def members(self, task: Any, options: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """Yield a task and every task inside it: partials, and the canvases of the queues.
+
+        Args:
+            task: the task.
+            options: its dispatch options, which may carry further tasks along.
+        """
         yield task
         inner: Iterable[Any] | None = None
-        function = getattr(task, "func", None)
-        if function is not None and hasattr(task, "keywords"):
-            inner = (function,)
+        if isinstance(task, partial):
+            inner = (task.func,)
         else:
-            for _, plugin in self:
-                if isinstance(plugin, Executor):
-                    inner = plugin.members(task)
-                    if inner is not None:
-                        break
+            for executor in self.executors():
+                inner = executor.members(task)
+                if inner is not None:
+                    break
         for member in inner or ():
             yield from self.members(member)
+        if options:
+            for executor in self.executors():
+                for linked in executor.linked(options):
+                    yield from self.members(linked)
+
+    def given_id(self, intent: Intent) -> str | None:
+        """Return the id that the caller chose for the message of an intent, or None."""
+        explicit = explicit_executor(intent)
+        for executor in self.executors() if explicit is None else (explicit,):
+            given = executor.given_id(intent) if isinstance(executor, Executor) else None
+            if given is not None:
+                return given
+        return None
+
+    def executors(self) -> Iterator[Executor]:
+        """Yield the plugins that are executors, in the order in which they are asked."""
+        return (plugin for _, plugin in self if isinstance(plugin, Executor))
 
     def choose(self, intent: Intent, scope: Scope) -> Callable[[Intent], Any]:
         """Choose the executor of an intent; the first match wins.
@@ -293,7 +348,7 @@ class Plugins:
         if not hooks.wrapped_dispatch:
             chosen = explicit_executor(intent)
         if chosen is None:
-            for name, function in hooks.dispatch:
+            for name, function in hooks.dispatch:  # noqa: B007  (told below)
                 chosen = function(intent, scope)
                 if chosen is not None:
                     break
@@ -304,10 +359,8 @@ class Plugins:
                 f"the dispatch hook of {name} returned {chosen!r}, which is no executor. "
                 "Return a callable that takes an intent, or None."
             )
-        if chosen is sync_executor and intent.scope.root.is_async and intent.is_coroutine:
-            return async_executor
         executor: Callable[[Intent], Any] = chosen
-        return executor
+        return _inline(intent) if executor is sync_executor else executor
 
 
 manager = Plugins()
@@ -336,5 +389,3 @@ def unregister(plugin: object) -> None:
         PluginError: it is not registered.
     """
     manager.unregister(plugin)
-
-

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airlock_core.context import here
 from airlock_core.errors import ConfigurationError, PolicyViolation, VerdictError
 from airlock_core.hookspecs import hookimpl
-from airlock_core.names import name_of, task_name
+from airlock_core.names import name_of, own_name, task_name
 from airlock_core.outcomes import Deny
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Policy:
     """
 
     def on_enqueue(self, intent: Intent) -> None:
-        """Observe each intent at the line that enqueues it; raise `PolicyViolation` to refuse it."""
+        """Observe each intent at the line that enqueues it; raise `PolicyViolation` to refuse."""
 
     def allows(self, intent: Intent) -> bool | Deny:
         """Say at the outermost scope's exit whether the intent may leave.
@@ -103,7 +103,9 @@ class _Tasks:
             )
         self.given = tuple(tasks)
         self._names = {task for task in self.given if isinstance(task, str)}
-        self._names |= {task_name(task) for task in self.given if not isinstance(task, str)}
+        # A local function's path, as that of a lambda, is shared by others: it is known by itself.
+        names = {own_name(task) for task in self.given if not isinstance(task, str)}
+        self._names |= {name for name in names if name and "<" not in name}
         self._objects = [task for task in self.given if not isinstance(task, str)]
 
     def __contains__(self, task: Any) -> bool:
@@ -239,8 +241,21 @@ def _frozen(value: Any) -> Any:
     try:
         hash(value)
     except TypeError:
-        return (type(value), id(value))
+        return _Itself(value)
     return (type(value), value)  # 1, 1.0 and True are equal, but not the same argument
+
+
+class _Itself:
+    """Stands for an unhashable value: equal to itself alone. Keeps it, so that its id stays."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
 
 
 class LogOnFlush(Policy):
@@ -287,10 +302,15 @@ class CompositePolicy(Policy):
     def allows(self, intent: Intent) -> bool | Deny:
         """Ask each policy until one denies."""
         for policy in self.policies:
-            verdict = policy.allows(intent)
+            verdict = checked_verdict(policy, policy.allows(intent))
             if verdict is not True:
                 return verdict
         return True
+
+
+def overrides(policy: Policy, method: str) -> bool:
+    """Whether the policy has its own `on_enqueue` or `allows`, of its class or set on itself."""
+    return getattr(getattr(policy, method), "__func__", None) is not getattr(Policy, method)
 
 
 def checked_verdict(policy: Policy, answer: object) -> bool | Deny:
@@ -306,7 +326,8 @@ def checked_verdict(policy: Policy, answer: object) -> bool | Deny:
     if isinstance(answer, Deny):
         return Deny(answer.reason, answer.by or name_of(policy))
     raise VerdictError(
-        f"{name_of(policy)}.allows() returned {answer!r}. Return True, False or airlock.Deny(reason)."
+        f"{name_of(policy)}.allows() returned {answer!r}. "
+        "Return True, False or airlock.Deny(reason)."
     )
 
 
@@ -318,7 +339,8 @@ def checked_policy(policy: Any) -> Policy:
     """
     if isinstance(policy, type):
         raise ConfigurationError(
-            f"policy={policy.__qualname__} is a class. Give an instance: {policy.__qualname__}(...)."
+            f"policy={policy.__qualname__} is a class. "
+            f"Give an instance: {policy.__qualname__}(...)."
         )
     if not isinstance(policy, Policy):
         raise ConfigurationError(

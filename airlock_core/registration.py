@@ -20,7 +20,9 @@ def check_plugin(plugin: object, manager: pluggy.PluginManager) -> None:
     A class instead of an instance, a misspelt hook or argument, an `async def`, a hook without
     `@hookimpl`, nothing that airlock would ever call.
     """
-    name = name_of(plugin) if isinstance(plugin, type) else getattr(plugin, "__name__", repr(plugin))
+    name = getattr(plugin, "__name__", repr(plugin))
+    if isinstance(plugin, type):
+        name = name_of(plugin)
     if plugin is None:
         raise PluginError("None is no plugin. Give a module or an object with @hookimpl functions.")
     if isinstance(plugin, type):
@@ -73,5 +75,8 @@ def _check_arguments(name: str, attribute: str, function: Any, known: tuple[str,
                 f"{name}.{attribute} takes the argument {argument.name!r}, which its hook does not "
                 f"have.{hint} It has: {', '.join(known)}."
             )
-
-
+        if argument.default is not argument.empty or argument.kind is argument.KEYWORD_ONLY:
+            raise PluginError(
+                f"{name}.{attribute} takes {str(argument)!r} by keyword or with a default, and a "
+                f"hook would never give it. Take it plainly: {attribute}({', '.join(known)})."
+            )

@@ -1,9 +1,9 @@
 """A scope: holds the intents of one piece of work until the work has succeeded.
 
-                      ┌────────── exit, discarded ──────────▶ DISCARDED
-    NEW ─enter─▶ OPEN ┼─ exit, an enclosing scope takes them ▶ CAPTURED
-                      └─ exit, outermost ─▶ WAITING ─holds settled─▶ FLUSHING ─▶ FLUSHED
-                                            (skipped where no hold is pending)
+                  ┌────────── exit, discarded ──────────▶ DISCARDED
+NEW ─enter─▶ OPEN ┼─ exit, an enclosing scope takes them ▶ CAPTURED
+                  └─ exit, outermost ─▶ WAITING ─holds settled─▶ FLUSHING ─▶ FLUSHED
+                                        (skipped where no hold is pending)
 """
 
 from __future__ import annotations
@@ -15,32 +15,26 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airlock_core import configuration
 from airlock_core.admission import admit
-from airlock_core.captures import move_up
-from airlock_core.context import Frame, here, pop
+from airlock_core.context import Frame, Instances, here
+from airlock_core.departures import Departure
 from airlock_core.doors import Planned, plan
 from airlock_core.errors import DispatchError, ScopeStateError
 from airlock_core.executors import checked_executor, has_say
-from airlock_core.departures import Departure
 from airlock_core.flushing import logger
+from airlock_core.leaving import aleave, leave, left_block
 from airlock_core.names import origin_text
-from airlock_core.exits import verdict
 from airlock_core.outcomes import (
-    CAPTURED,
     DISCARD,
-    DISCARDED,
     FLUSH,
-    FLUSHED,
     FLUSHING,
-    LEAVING,
     NEW,
     OPEN,
-    Exit,
     Outcome,
     Phase,
     State,
 )
 from airlock_core.plugins import manager
-from airlock_core.policies import Policy, checked_policy
+from airlock_core.policies import Policy, checked_policy, overrides
 
 if TYPE_CHECKING:
     from airlock_core.intents import Intent
@@ -83,9 +77,10 @@ class Scope:
     phase: Phase = NEW
     _name = ""
     _asks = False
-    _frame: Frame | None = None
-    _captured: frozenset[int] = frozenset()
-    _instances: dict[tuple[int, int], Policy] | None = None
+    frame: Frame | None = None
+    captured: frozenset[int] = frozenset()
+    in_block = False
+    _instances: Instances | None = None
 
     def __init__(
         self,
@@ -146,7 +141,7 @@ class Scope:
 
     def outcome(self, intent: Intent) -> Outcome | None:
         """Say how an intent of this scope ended, as seen from here; None while it is pending."""
-        if id(intent) in self._captured:
+        if id(intent) in self.captured:
             return Outcome(State.CAPTURED, by=self.parent.name if self.parent else "")
         return intent.outcome
 
@@ -196,7 +191,7 @@ class Scope:
         """
         current = here.get()
         self.open(current.scope)
-        self._frame = frame = Frame(self, current.policies, current.judging, current)
+        self.frame = frame = Frame(self, current.policies, current.judging, current)
         here.set(frame)
         return self
 
@@ -226,7 +221,7 @@ class Scope:
             self.doors = ((self.policy, self), *self.doors)
         if self.doors:
             every = [owner.instance_of(policy) for policy, owner in self.doors]
-            self.watchers = tuple(p for p in every if type(p).on_enqueue is not Policy.on_enqueue)
+            self.watchers = tuple(policy for policy in every if overrides(policy, "on_enqueue"))
         executor = self.executor
         if executor is None:
             executor = configuration.current.executor
@@ -242,11 +237,11 @@ class Scope:
             instances = self._instances
         else:
             instances = self._instances = {}
-        key = (id(self), id(policy))  # by identity: a policy may compare as it likes
+        # By identity: a policy may compare as it likes. Kept, so that its id stays its own.
+        key = (id(self), id(policy))
         if key not in instances:
-            instances.setdefault(key, checked_policy(policy.for_scope(self)))
-        instance: Policy = instances[key]
-        return instance
+            instances.setdefault(key, (policy, checked_policy(policy.for_scope(self))))
+        return instances[key][1]
 
     def accept(self, intent: Intent) -> None:
         """Take an intent in: ask whoever may refuse it, then record it.
@@ -256,17 +251,19 @@ class Scope:
             Exception: whatever refuses it.
         """
         task = intent.task
-        if (
+        check = (
             self._asks
-            or manager.hooks.intent_created
-            or intent.policies
             or configuration.current.strict
-            or (type(task) is not _FUNCTION and (not callable(task) or intent.is_coroutine))
-            or (type(task) is _FUNCTION and task.__code__.co_flags & _COROUTINE)
-        ):
+            or (
+                bool(task.__code__.co_flags & _COROUTINE)
+                if type(task) is _FUNCTION
+                else not callable(task) or intent.is_coroutine
+            )
+        )
+        if check or manager.hooks.intent_created or intent.policies:
             if self.closed:
                 self._too_late(intent)
-            admit(intent, self)
+            admit(intent, self, check=check)
         with self.lock:  # accepting and closing exclude each other
             if self.phase not in _ACCEPTING:
                 self._too_late(intent)
@@ -290,30 +287,26 @@ class Scope:
             DispatchError: some intents did not leave, and the block raised nothing itself.
             ScopeStateError: it was never entered, or has ended.
         """
-        if departure := self._end(error, None):
-            self.answer(departure.leave(), error)
+        leave(self, error, None)
 
     async def aexit(self, error: BaseException | None = None) -> None:
         """Do what `exit()` does, without blocking the event loop."""
-        if departure := self._end(error, None):
-            self.answer(await departure.aleave(), error)
+        await aleave(self, error, None)
 
     def flush(self) -> None:
         """End the scope and let its intents leave, unless a plugin says otherwise.
 
-        In a `with` block, nothing can be enqueued afterwards, and the block's end does nothing more.
+        In a `with` block, nothing can be enqueued afterwards, and the block's end does no more.
 
         Raises:
             DispatchError: some intents did not leave.
             ScopeStateError: it was never entered, or has ended.
         """
-        if departure := self._end(None, FLUSH):
-            self.answer(departure.leave(), None)
+        leave(self, None, FLUSH)
 
     async def aflush(self) -> None:
         """Do what `flush()` does, without blocking the event loop."""
-        if departure := self._end(None, FLUSH):
-            self.answer(await departure.aleave(), None)
+        await aleave(self, None, FLUSH)
 
     def discard(self) -> None:
         """End the scope and discard its intents.
@@ -321,10 +314,11 @@ class Scope:
         Raises:
             ScopeStateError: it was never entered, or has ended.
         """
-        self._end(None, DISCARD)
+        leave(self, None, DISCARD)
 
     def __enter__(self) -> Self:
         """Enter."""
+        self.in_block = True
         return self.enter()
 
     def __exit__(
@@ -334,14 +328,16 @@ class Scope:
         traceback: TracebackType | None,
     ) -> None:
         """End the scope; an exception of the block is never replaced."""
-        if self.phase is OPEN:
-            self.exit(exc)
-        elif self._frame is not None:
-            pop(self._frame)
+        try:
+            if self.phase is OPEN:
+                self.exit(exc)
+        finally:
+            left_block(self)
 
     async def __aenter__(self) -> Self:
         """Enter; the flush will not block the event loop."""
         self.awaited()
+        self.in_block = True
         return self.enter()
 
     async def __aexit__(
@@ -351,47 +347,11 @@ class Scope:
         traceback: TracebackType | None,
     ) -> None:
         """End the scope; an exception of the block is never replaced."""
-        if self.phase is OPEN:
-            await self.aexit(exc)
-        elif self._frame is not None:
-            pop(self._frame)
-
-    def _end(self, error: BaseException | None, wanted: Exit | None) -> Departure | None:
-        """Close the scope and decide; return the departure where it has intents to send itself."""
-        with self.lock:
-            if self.phase is not OPEN:
-                remedy = (
-                    "Enter it first."
-                    if self.phase is NEW
-                    else "It has ended already, so leave this call out."
-                )
-                raise ScopeStateError(f"{self!r} cannot end here. {remedy}")
-            self.phase = LEAVING
-        if self._frame is not None:
-            pop(self._frame)
-            self._frame = None  # a cycle less for the garbage collector
-        if not self._intents and not manager.hooks.scope_exit:
-            self.phase = Phase.DISCARDED if error or wanted is DISCARD else FLUSHED
-            return None
         try:
-            decision = verdict(self, error, wanted)
-        except BaseException:
-            self._discard()
-            raise
-        if decision is DISCARD:
-            self._discard()
-            return None
-        captured, remaining = move_up(self)
-        self._captured = frozenset(map(id, captured))
-        if remaining:
-            return Departure(self, remaining)
-        self.phase = CAPTURED if captured else FLUSHED
-        return None
-
-    def _discard(self) -> None:
-        for intent in self._intents:
-            intent.settle(DISCARDED)
-        self.phase = Phase.DISCARDED
+            if self.phase is OPEN:
+                await self.aexit(exc)
+        finally:
+            left_block(self)
 
     def since(self, position: int) -> list[Intent]:
         """Return the intents that it has accepted after the first `position`."""

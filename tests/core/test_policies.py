@@ -1,0 +1,552 @@
+"""Policies: what is refused at the enqueue, what is denied at the door, and by whom."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+
+import airlock
+from airlock import Deny, DispatchError, Policy, PolicyViolation, State
+from airlock.testing import RecordingExecutor
+
+
+class Counts(Policy):
+    """Counts what it is asked."""
+
+    def __init__(self):
+        self.enqueued = []
+        self.judged = []
+
+    def on_enqueue(self, intent):
+        self.enqueued.append(intent)
+
+    def allows(self, intent):
+        self.judged.append(intent)
+        return True
+
+
+def ends_of(policy, *calls):
+    """Enqueue in a scope with this policy, and say how each intent ended."""
+    with airlock.scope(policy=policy):
+        intents = [airlock.enqueue(*call) for call in calls]
+    return [intent.state for intent in intents]
+
+
+def test_drop_all_denies_with_a_reason(send, left):
+    """DropAll lets nothing leave, and the intents say why."""
+    with airlock.scope(policy=airlock.DropAll()) as scope:
+        intent = airlock.enqueue(send, 1)
+    assert left == []
+    assert scope.intents == (intent,)
+    assert (intent.state, intent.outcome.by) == (State.DENIED, "DropAll")
+    assert "DropAll" in str(intent.outcome)
+
+
+def test_a_local_policy_applies_to_its_block(send, left):
+    """`with airlock.policy()` counts for the enqueues in the block alone."""
+    with airlock.scope():
+        airlock.enqueue(send, 1)
+        with airlock.policy(airlock.DropAll()):
+            airlock.enqueue(send, 2)
+        airlock.enqueue(send, 3)
+    assert left == [1, 3]
+
+
+def test_a_local_assertion_raises_at_the_line(send):
+    """`with airlock.policy(AssertNoEffects())` raises at the enqueue."""
+    with airlock.scope(), airlock.policy(airlock.AssertNoEffects()):
+        with pytest.raises(PolicyViolation, match="send"):
+            airlock.enqueue(send, 1)
+
+
+def test_a_local_policy_outside_any_scope_counts_inside(send, left):
+    """The block may be around the scope, too."""
+    with airlock.policy(airlock.DropAll()), airlock.scope():
+        airlock.enqueue(send, 1)
+    assert left == []
+
+
+@pytest.mark.parametrize("policy", [airlock.DropAll, object(), None])
+def test_a_local_policy_must_be_a_policy(policy):
+    """A class or something else is refused where the block is written."""
+    with pytest.raises(airlock.ConfigurationError):
+        airlock.policy(policy)
+
+
+def test_each_policy_object_is_asked_once(send):
+    """Process-wide, configured, in both scopes and in two blocks: one object judges once."""
+    policy = Counts()
+    airlock.register(policy)
+    airlock.configure(policy=policy)
+    with airlock.scope(policy=policy), airlock.scope(policy=policy):
+        with airlock.policy(policy), airlock.policy(policy):
+            intent = airlock.enqueue(send, 1)
+    assert policy.enqueued == [intent]
+    assert policy.judged == [intent]
+
+
+@pytest.mark.parametrize("where", ["registered", "configured", "scope", "outer", "local"])
+def test_the_same_object_serves_everywhere(send, where):
+    """A policy observes and judges wherever it is put."""
+    policy = Counts()
+    if where == "registered":
+        airlock.register(policy)
+    if where == "configured":
+        airlock.configure(policy=policy)
+    outer = policy if where == "outer" else None
+    inner = policy if where == "scope" else None
+    local = policy if where == "local" else airlock.AllowAll()
+    with airlock.scope(policy=outer), airlock.scope(policy=inner), airlock.policy(local):
+        intent = airlock.enqueue(send, 1)
+        assert policy.enqueued == [intent]
+    assert policy.judged == [intent]
+
+
+def test_a_policy_that_raises_denies_only_what_it_was_judging(send, left):
+    """The rest is judged and leaves, and the error is raised with the intent it concerns."""
+
+    class Fragile(Policy):
+        def allows(self, intent):
+            return 1 / intent.args[0] > 0
+
+    with pytest.raises(DispatchError) as caught, airlock.scope(policy=Fragile()):
+        intents = [airlock.enqueue(send, value) for value in (1, 0, 2)]
+    assert left == [1, 2]
+    assert caught.value.denied == (intents[1],)
+    assert caught.value.dispatched == (intents[0], intents[2])
+    assert isinstance(caught.value.exceptions[0], ZeroDivisionError)
+    assert "Fragile" in caught.value.exceptions[0].__notes__[0]
+    caught.value.retry()  # a denied intent is not sent again
+    assert left == [1, 2]
+
+
+@pytest.mark.parametrize("answer", [None, 1, 0, "", "yes", [], object()])
+def test_an_answer_that_is_no_verdict_fails_closed(send, left, answer):
+    """allows() that forgets to return denies, and the error names the policy."""
+
+    class Forgetful(Policy):
+        def allows(self, intent):
+            return answer
+
+    with pytest.raises(DispatchError) as caught, airlock.scope(policy=Forgetful()):
+        intent = airlock.enqueue(send, 1)
+    assert left == []
+    assert intent.state is State.DENIED
+    assert "Forgetful.allows() returned" in str(caught.value.exceptions[0])
+    assert isinstance(caught.value.exceptions[0], TypeError)
+
+
+def test_a_denial_has_a_reason(send):
+    """Deny(reason) ends up in the outcome."""
+
+    class Weekend(Policy):
+        def allows(self, intent):
+            return Deny("it is Sunday")
+
+    with airlock.scope(policy=Weekend()):
+        intent = airlock.enqueue(send, 1)
+    assert intent.outcome.by == Weekend.__qualname__
+    assert intent.outcome.reason == "it is Sunday"
+    assert str(intent.outcome).endswith("Weekend: it is Sunday")
+
+
+def test_a_policy_set_on_the_object_counts(send, left):
+    """A method that a test puts on one object is asked as one of the class is."""
+    denies, refuses = airlock.AllowAll(), airlock.AllowAll()
+    denies.allows = lambda intent: False
+
+    def refuse(intent):
+        raise PolicyViolation("no")
+
+    refuses.on_enqueue = refuse
+    with airlock.scope(policy=denies):
+        airlock.enqueue(send, 1)
+    with airlock.scope(policy=refuses), pytest.raises(PolicyViolation):
+        airlock.enqueue(send, 2)
+    assert left == []
+
+
+def test_policies_may_compare_as_they_like(send):
+    """An unhashable policy, and two that are equal, are each asked."""
+
+    @dataclass
+    class Value(Policy):
+        number: int
+
+        def allows(self, intent):
+            asked.append(id(self))
+            return True
+
+    asked: list = []
+    one, two = Value(1), Value(1)
+    assert one == two
+    with airlock.scope(policy=one), airlock.scope(policy=two):
+        with airlock.policy(Value(1)) as three:
+            airlock.enqueue(send, 1)
+    assert asked == [id(three), id(two), id(one)]
+
+
+def test_a_policy_that_is_gone_leaves_nothing_to_the_next(send, left):
+    """An instance that counts is never mistaken for that of another policy at the same address."""
+    with airlock.scope():
+        for _ in range(50):
+            with airlock.policy(airlock.MaxIntents(0)), pytest.raises(PolicyViolation):
+                airlock.enqueue(send, "refused")
+            with airlock.policy(airlock.MaxIntents(1)):
+                airlock.enqueue(send, "accepted")
+    assert left == ["accepted"] * 50
+
+
+# A policy must not enqueue
+
+
+def enqueues(send):
+    def method(self, intent):
+        airlock.enqueue(send, "from a policy")
+        return True
+
+    return method
+
+
+def test_on_enqueue_must_not_enqueue(send, left):
+    """The error is raised at the caller's line."""
+    bad = type("Bad", (Policy,), {"on_enqueue": enqueues(send)})()
+    with airlock.scope(policy=bad) as scope:
+        with pytest.raises(airlock.PolicyEnqueueError, match="send is enqueued"):
+            airlock.enqueue(send, 1)
+        assert len(scope) == 0
+    assert left == []
+
+
+def test_allows_must_not_enqueue(send, left):
+    """The intent that was being judged is denied, and the error is reported."""
+    bad = type("Bad", (Policy,), {"allows": enqueues(send)})()
+    with pytest.raises(DispatchError) as caught, airlock.scope(policy=bad):
+        airlock.enqueue(send, 1)
+    assert isinstance(caught.value.exceptions[0], airlock.PolicyEnqueueError)
+    assert left == []
+
+
+def test_intent_created_must_not_enqueue(send, left):
+    """A hook is no place for an effect, either."""
+
+    class Bad:
+        @airlock.hookimpl
+        def intent_created(self, intent):
+            airlock.enqueue(send, "from a hook")
+
+    airlock.register(Bad())
+    with airlock.scope(), pytest.raises(airlock.PolicyEnqueueError):
+        airlock.enqueue(send, 1)
+    assert left == []
+
+
+def test_policy_check_must_not_enqueue(send, left):
+    """It denies the intent that was being judged."""
+
+    class Bad:
+        @airlock.hookimpl
+        def policy_check(self, intent):
+            airlock.enqueue(send, "from a hook")
+
+    airlock.register(Bad())
+    with pytest.raises(DispatchError) as caught, airlock.scope():
+        airlock.enqueue(send, 1)
+    assert isinstance(caught.value.exceptions[0], airlock.PolicyEnqueueError)
+    assert left == []
+
+
+def test_dispatch_must_not_enqueue(send, left):
+    """Choosing an executor has no effects, in the flush and in a dry run."""
+
+    class Bad:
+        @airlock.hookimpl
+        def dispatch(self, intent):
+            airlock.enqueue(send, "from a hook")
+
+    airlock.configure(strict=False)
+    airlock.register(Bad())
+    with pytest.raises(DispatchError) as caught, airlock.scope() as scope:
+        intent = airlock.enqueue(send, 1)
+        assert isinstance(scope.plan()[0].outcome.error, airlock.PolicyEnqueueError)
+    assert isinstance(caught.value.exceptions[0], airlock.PolicyEnqueueError)
+    assert intent.state is State.FAILED
+    assert left == []
+
+
+def test_scope_exit_must_not_enqueue(send, left):
+    """It discards the scope, and the error is raised."""
+
+    class Bad:
+        @airlock.hookimpl
+        def scope_exit(self, scope):
+            airlock.enqueue(send, "from a hook")
+
+    airlock.register(Bad())
+    with pytest.raises(airlock.PolicyEnqueueError), airlock.scope():
+        intent = airlock.enqueue(send, 1)
+    assert left == []
+    assert intent.state is State.DISCARDED
+
+
+def test_a_policy_cannot_reorder(send, left):
+    """Whatever policies allow leaves in the order of the enqueues."""
+
+    class Odd(Policy):
+        def allows(self, intent):
+            return intent.args[0] % 2 == 1
+
+    with airlock.scope(policy=Odd()):
+        for value in range(6):
+            airlock.enqueue(send, value)
+    assert left == [1, 3, 5]
+
+
+# The ready policies
+
+
+class Shop:
+    """Something with a method that is a task."""
+
+    def send_email(self, value=None):
+        """Do nothing."""
+
+
+def send_email(value=None):
+    """A task of this module."""
+
+
+def send_sms(value=None):
+    """Another."""
+
+
+@pytest.mark.parametrize("known", ["send_email", f"{__name__}.send_email", send_email])
+def test_block_tasks_knows_a_task_by_its_names_and_itself(known):
+    """Short name, dotted name or the object, also inside partials of partials."""
+    policy = airlock.BlockTasks([known])
+    assert ends_of(
+        policy, (send_email,), (send_sms,), (partial(partial(send_email, 1)),), (partial(send_sms),)
+    ) == [State.DENIED, State.DISPATCHED, State.DENIED, State.DISPATCHED]
+
+
+def test_block_tasks_sees_into_the_canvas_of_a_queue():
+    """A plugin's members() says what is inside a task of its queue, at any depth."""
+
+    class Canvas(list):
+        def __call__(self):
+            pass
+
+    class Queue(RecordingExecutor):
+        def members(self, task):
+            return task if isinstance(task, Canvas) else None
+
+    queue = Queue()
+    airlock.register(queue, "queue")
+    canvas = Canvas([send_sms, Canvas([partial(send_email, 1)])])
+    with airlock.scope(policy=airlock.BlockTasks({send_email}), executor="queue"):
+        blocked = airlock.enqueue(canvas)
+        allowed = airlock.enqueue(Canvas([send_sms]))
+    assert [blocked.state, allowed.state] == [State.DENIED, State.DISPATCHED]
+    assert "send_email" in blocked.outcome.reason
+
+
+@pytest.mark.parametrize("policy", [airlock.BlockTasks, airlock.AllowTasks])
+@pytest.mark.parametrize("tasks", ["send_email", b"send_email"])
+def test_a_bare_string_is_refused(policy, tasks):
+    """It would be a set of letters; the message shows what to write."""
+    with pytest.raises(airlock.ConfigurationError, match=r"\(\{b?'send_email'\}\)"):
+        policy(tasks)
+
+
+@pytest.mark.parametrize("policy", [airlock.BlockTasks, airlock.AllowTasks])
+def test_what_is_no_collection_is_refused(policy):
+    """One task alone must be in a collection."""
+    with pytest.raises(airlock.ConfigurationError, match="collection"):
+        policy(send_email)
+
+
+def test_block_tasks_can_refuse_at_the_enqueue():
+    """raise_on_enqueue raises at the caller's line."""
+    policy = airlock.BlockTasks({"send_email"}, raise_on_enqueue=True)
+    with airlock.scope(policy=policy):
+        airlock.enqueue(send_sms)
+        with pytest.raises(PolicyViolation, match="send_email"):
+            airlock.enqueue(send_email)
+
+
+def test_an_anonymous_task_is_known_by_itself_alone(left):
+    """Blocking one lambda, closure, instance or Mock does not block the others of its place."""
+    closures = [lambda value, n=n: left.append(n) for n in range(2)]
+    with airlock.scope(policy=airlock.BlockTasks([closures[0]])):
+        for closure in closures:
+            airlock.enqueue(closure, "x")
+    assert left == [1]
+
+
+def test_allow_tasks_lets_only_those_leave():
+    """Everything that is not listed is denied, partials of it too."""
+    policy = airlock.AllowTasks([send_email])
+    assert ends_of(policy, (send_email,), (send_sms,), (partial(send_sms),)) == [
+        State.DISPATCHED,
+        State.DENIED,
+        State.DENIED,
+    ]
+
+
+def test_max_intents_is_a_cap(send, left):
+    """One too many raises at its line, and what was accepted leaves."""
+    with airlock.scope(policy=airlock.MaxIntents(2)):
+        airlock.enqueue(send, 1)
+        airlock.enqueue(send, 2)
+        with pytest.raises(PolicyViolation, match="MaxIntents allows 2"):
+            airlock.enqueue(send, 3)
+    assert left == [1, 2]
+
+
+def test_max_intents_counts_inner_scopes_too(send):
+    """An inner scope is no way around the cap of the one around it."""
+    with airlock.scope(policy=airlock.MaxIntents(2)):
+        for value in (1, 2):
+            with airlock.scope():
+                airlock.enqueue(send, value)
+        with airlock.scope(), pytest.raises(PolicyViolation):
+            airlock.enqueue(send, 3)
+
+
+@pytest.mark.parametrize("where", ["registered", "configured", "local"])
+@pytest.mark.parametrize("policy", [airlock.MaxIntents(1), airlock.Deduplicate()], ids=repr)
+def test_counting_policies_share_nothing_between_scopes(send, left, where, policy):
+    """One object in use everywhere counts in each scope anew."""
+    local = airlock.AllowAll()
+    if where == "registered":
+        airlock.register(policy)
+    elif where == "configured":
+        airlock.configure(policy=policy)
+    else:
+        local = policy
+    for _ in range(3):
+        with airlock.policy(local), airlock.scope():
+            airlock.enqueue(send, 1)
+    assert left == [1, 1, 1]
+
+
+@pytest.mark.parametrize("limit", [-1, True, 1.5, "3", None])
+def test_max_intents_takes_a_number(limit):
+    """Anything else is refused when the policy is made."""
+    with pytest.raises(airlock.ConfigurationError):
+        airlock.MaxIntents(limit)
+
+
+def test_deduplicate_lets_the_first_leave():
+    """Same task, arguments and options: one intent. Anything different: another."""
+    policy = airlock.Deduplicate()
+    recorder = RecordingExecutor()
+    unhashable = [{"a": [1, {2}]}]
+    with airlock.scope(policy=policy, executor=recorder):
+        first = airlock.enqueue(send_email, unhashable)
+        again = airlock.enqueue(send_email, [{"a": [1, {2}]}])
+        airlock.enqueue(send_email, 1)
+        airlock.enqueue(send_email, True)
+        airlock.enqueue(send_email, 1.0)
+        airlock.enqueue(send_email, value=1)
+        airlock.enqueue(send_sms, 1)
+        airlock.enqueue(send_email, 1, _dispatch_options={"queue": "low"})
+    assert first.state is State.DISPATCHED
+    assert again.state is State.DENIED
+    assert "Deduplicate" in again.outcome.reason
+    assert len(recorder) == 7
+
+
+def test_deduplicate_never_confuses_what_cannot_be_hashed():
+    """Two unhashable objects are two, also where one has taken the other's place in memory."""
+
+    class Unhashable:
+        __hash__ = None  # type: ignore[assignment]
+
+    policy = airlock.Deduplicate(key=lambda intent: Unhashable())
+    assert ends_of(policy, *[(send_email, n) for n in range(50)]) == [State.DISPATCHED] * 50
+
+
+def test_deduplicate_by_a_key(send, left):
+    """A key function says what is the same."""
+    with airlock.scope(policy=airlock.Deduplicate(key=lambda intent: intent.args[0] % 2)):
+        for value in range(5):
+            airlock.enqueue(send, value)
+    assert left == [0, 1]
+
+
+def test_an_argument_with_a_strange_eq_denies_itself_alone(left):
+    """An __eq__ that raises is a policy that raised, for that intent."""
+
+    class Strange:
+        def __eq__(self, other):
+            raise RuntimeError("never compare me")
+
+        def __hash__(self):
+            return 1
+
+    with pytest.raises(DispatchError) as caught, airlock.scope(policy=airlock.Deduplicate()):
+        intents = [airlock.enqueue(send_email, value) for value in (Strange(), Strange(), 3)]
+    assert [intent.state for intent in intents] == [
+        State.DISPATCHED,
+        State.DENIED,
+        State.DISPATCHED,
+    ]
+    assert caught.value.denied == (intents[1],)
+
+
+def test_log_on_flush_never_logs_a_value(caplog):
+    """It logs name, shape and origin at the door, and nothing in a dry run."""
+    with caplog.at_level(logging.INFO, "airlock"):
+        with airlock.scope(policy=airlock.LogOnFlush()) as scope:
+            airlock.enqueue(send_email, "secret")
+            scope.plan()
+            assert caplog.text == ""
+    assert "send_email(str)" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_log_on_flush_takes_a_logger_and_a_level(caplog):
+    """Both can be chosen."""
+    logger = logging.getLogger("mine")
+    with caplog.at_level(logging.DEBUG, "mine"):
+        with airlock.scope(policy=airlock.LogOnFlush(logger, logging.DEBUG)):
+            airlock.enqueue(send_email)
+    assert [record.levelname for record in caplog.records] == ["DEBUG"]
+
+
+def test_a_composite_asks_each_until_one_denies(send):
+    """All observe; the first denial counts, and names the policy inside."""
+    first, last = Counts(), Counts()
+    policy = airlock.CompositePolicy(first, airlock.DropAll(), last)
+    with airlock.scope(policy=policy):
+        intent = airlock.enqueue(send, 1)
+    assert first.enqueued == last.enqueued == [intent]
+    assert (first.judged, last.judged) == ([intent], [])
+    assert intent.outcome.by == "DropAll"
+
+
+def test_a_composite_names_the_policy_that_forgot_to_answer(send):
+    """The culprit is named, not the composite."""
+    forgetful = type("Forgetful", (Policy,), {"allows": lambda self, intent: None})()
+    with pytest.raises(DispatchError) as caught:
+        ends_of(airlock.CompositePolicy(forgetful), (send, 1))
+    assert "Forgetful.allows()" in str(caught.value.exceptions[0])
+
+
+def test_a_composite_counts_per_scope(send, left):
+    """The counting policies inside it start anew in each scope."""
+    policy = airlock.CompositePolicy(airlock.MaxIntents(1), airlock.Deduplicate())
+    for _ in range(2):
+        with airlock.scope(policy=policy):
+            airlock.enqueue(send, 1)
+    assert left == [1, 1]
+
+
+def test_a_composite_takes_policies_alone():
+    """A class inside it is refused."""
+    with pytest.raises(airlock.ConfigurationError):
+        airlock.CompositePolicy(airlock.DropAll)
