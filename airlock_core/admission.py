@@ -11,13 +11,14 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from airlock_core import configuration
-from airlock_core.calls import check_arguments
+from airlock_core.calls import check_arguments, is_queue_task
+from airlock_core.choosing import explicit_executor
 from airlock_core.context import Judging, while_judging
 from airlock_core.doors import local_doors
 from airlock_core.errors import IntentError
 from airlock_core.executors import check_carries, needs_await, runs_inline
 from airlock_core.names import name_of
-from airlock_core.plugins import explicit_executor, manager
+from airlock_core.plugins import manager
 
 if TYPE_CHECKING:
     from airlock_core.intents import Intent
@@ -56,7 +57,7 @@ def _ask(intent: Intent, scope: Scope) -> None:
 def _check(intent: Intent, scope: Scope) -> None:
     strict = configuration.current.strict
     task = intent.task
-    if not strict and callable(task) and not intent.is_coroutine:
+    if not strict and callable(task) and not intent.is_coroutine and not is_queue_task(task):
         executor = explicit_executor(intent)
         if executor is None:
             return

@@ -29,6 +29,15 @@ def is_coroutine_function(function: Any) -> bool:
     return isinstance(function, FunctionType) and bool(function.__code__.co_flags & _COROUTINE)
 
 
+def is_queue_task(task: Any) -> bool:
+    """Whether it looks like a task of some queue: its class knows how to send it.
+
+    Where no plugin claims such a task, running it here would be wrong, and silent.
+    """
+    kind = task.__class__  # sees through the lazy proxies that queues make
+    return any(hasattr(kind, method) for method in ("delay", "apply_async", "send_with_options"))
+
+
 def check_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Raise `IntentError` where `function(*args, **kwargs)` would not fit its signature."""
     from inspect import signature

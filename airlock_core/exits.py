@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from airlock_core.context import Judging, while_judging
 from airlock_core.errors import VerdictError
 from airlock_core.flushing import logger
-from airlock_core.outcomes import Exit
+from airlock_core.outcomes import Exit, Outcome, State
 from airlock_core.plugins import manager
 
 if TYPE_CHECKING:
     from airlock_core.scopes import Scope
 
 
-def verdict(scope: Scope, error: BaseException | None, wanted: Exit | None) -> Exit:
+def verdict(
+    scope: Scope, error: BaseException | None, wanted: Exit | None, reason: str
+) -> Outcome | None:
     """Ask the hook `scope_exit`; the strictest answer wins.
 
     Args:
@@ -22,32 +24,47 @@ def verdict(scope: Scope, error: BaseException | None, wanted: Exit | None) -> E
         error: what its block raised.
         wanted: what the application asked for with `flush()` or `discard()`. Where it asked for
             nothing and every plugin is silent, `scope.should_flush(error)` decides.
+        reason: why the application discards, if it does.
+
+    Returns:
+        None where the intents may leave; otherwise the outcome of each: discarded, and why.
 
     Raises:
         Exception: whatever a plugin raises, if the block itself raised nothing.
     """
     try:
-        return while_judging(scope, Judging(f"{scope.name} ends"), _verdict, scope, error, wanted)
+        judging = Judging(f"{scope.name} ends")
+        return while_judging(scope, judging, _verdict, scope, error, wanted, reason)
     except Exception as failure:
         if error is None:
             raise
         # The error of the block is never replaced by one of the exit.
         error.add_note(f"{scope.name} was discarded, because its exit failed: {failure!r}")
         logger.error("%r was discarded, because its exit failed", scope, exc_info=failure)
-        return Exit.DISCARD
+        return Outcome(State.DISCARDED, reason=f"its exit raised {type(failure).__qualname__}")
 
 
-def _verdict(scope: Scope, error: BaseException | None, wanted: Exit | None) -> Exit:
+def _verdict(
+    scope: Scope, error: BaseException | None, wanted: Exit | None, reason: str
+) -> Outcome | None:
     answers = _answers(scope, error)
-    if wanted is Exit.DISCARD or Exit.DISCARD in answers:
-        return Exit.DISCARD
-    if wanted is Exit.FLUSH or answers:
-        return Exit.FLUSH
-    return Exit.FLUSH if scope.should_flush(error) else Exit.DISCARD
+    if wanted is Exit.DISCARD:
+        return Outcome(State.DISCARDED, reason=reason)
+    if Exit.DISCARD in answers:
+        return Outcome(State.DISCARDED, by=answers[Exit.DISCARD], reason=_raised(error))
+    if wanted is Exit.FLUSH or answers or scope.should_flush(error):
+        return None
+    return Outcome(State.DISCARDED, reason=_raised(error) or "should_flush() said so")
 
 
-def _answers(scope: Scope, error: BaseException | None) -> set[Exit]:
-    answers = set()
+def _raised(error: BaseException | None) -> str:
+    # The class alone: an outcome is logged and shown, and a message may hold secrets.
+    return "" if error is None else f"{type(error).__qualname__} was raised"
+
+
+def _answers(scope: Scope, error: BaseException | None) -> dict[Exit, str]:
+    """Ask each plugin; return the answers, each with the first who gave it."""
+    answers: dict[Exit, str] = {}
     for name, function in manager.hooks.scope_exit:
         answer = function(scope, error)
         if answer is None:
@@ -57,5 +74,5 @@ def _answers(scope: Scope, error: BaseException | None) -> set[Exit]:
                 f"the scope_exit of {name} returned {answer!r}. "
                 "Return airlock.Exit.FLUSH, airlock.Exit.DISCARD or None."
             )
-        answers.add(answer)
+        answers.setdefault(answer, name)
     return answers

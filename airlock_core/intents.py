@@ -285,6 +285,10 @@ class Intent:
 
         return manager.members(self.task, self.dispatch_options)
 
+    def task_names(self) -> Iterator[str]:
+        """The name of every task in it, for policies that go by names."""
+        return map(task_name, self.tasks())
+
     def __repr__(self) -> str:
         """Show name, shape of the arguments and state; never the arguments themselves."""
         return f"<airlock.Intent {self.name}({shape(self.args, self.kwargs)}) {self.state.value}>"

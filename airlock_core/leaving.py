@@ -13,7 +13,6 @@ from airlock_core.flushing import logger
 from airlock_core.outcomes import (
     CAPTURED,
     DISCARD,
-    DISCARDED,
     FLUSHED,
     LEAVING,
     OPEN,
@@ -28,13 +27,16 @@ if TYPE_CHECKING:
     from airlock_core.scopes import Scope
 
 
-def leave(scope: Scope, error: BaseException | None, wanted: Exit | None) -> None:
+def leave(
+    scope: Scope, error: BaseException | None, wanted: Exit | None, reason: str = ""
+) -> None:
     """End a scope: flush, discard, or hand its intents to the enclosing scope.
 
     Args:
         scope: the scope, which must be open.
         error: what its block raised.
         wanted: what the application asked for, if it did.
+        reason: why it discards, if it does.
 
     Raises:
         DispatchError: some intents did not leave, and the block raised nothing itself.
@@ -50,7 +52,7 @@ def leave(scope: Scope, error: BaseException | None, wanted: Exit | None) -> Non
         if closed and not len(scope) and not manager.hooks.scope_exit:
             _end_empty(scope, error is not None or wanted is DISCARD)
             return
-        departure, problem = _decide(scope, error, wanted, closed)
+        departure, problem = _decide(scope, error, wanted, reason, closed)
         if departure is not None:
             failure = departure.leave()
     except BaseException as interruption:
@@ -73,7 +75,7 @@ async def aleave(scope: Scope, error: BaseException | None, wanted: Exit | None)
         if closed and not len(scope) and not manager.hooks.scope_exit:
             _end_empty(scope, error is not None or wanted is DISCARD)
             return
-        departure, problem = _decide(scope, error, wanted, closed)
+        departure, problem = _decide(scope, error, wanted, "", closed)
         if departure is not None:
             failure = await departure.aleave()
     except BaseException as interruption:
@@ -91,7 +93,7 @@ def _end_empty(scope: Scope, discarded: bool) -> None:
 
 
 def _decide(
-    scope: Scope, error: BaseException | None, wanted: Exit | None, closed: bool
+    scope: Scope, error: BaseException | None, wanted: Exit | None, reason: str, closed: bool
 ) -> tuple[Departure | None, Exception | None]:
     """Decide about a scope that has just closed.
 
@@ -105,12 +107,13 @@ def _decide(
     if not scope.in_block:
         left_block(scope)
     try:
-        decision = verdict(scope, error, wanted)
-    except BaseException:
-        _discard(scope)
+        discarded = verdict(scope, error, wanted, reason)
+    except BaseException as failure:
+        why = f"its exit raised {type(failure).__qualname__}"
+        _discard(scope, Outcome(State.DISCARDED, reason=why))
         raise
-    if decision is DISCARD:
-        _discard(scope)
+    if discarded is not None:
+        _discard(scope, discarded)
         return None, None
     captured, remaining, problem = move_up(scope)
     scope.captured = frozenset(map(id, captured))
@@ -130,9 +133,9 @@ def left_block(scope: Scope) -> None:
         scope.discard()
 
 
-def _discard(scope: Scope) -> None:
+def _discard(scope: Scope, outcome: Outcome) -> None:
     for intent in scope.intents:
-        intent.settle(DISCARDED)
+        intent.settle(outcome)
     scope.phase = Phase.DISCARDED
 
 

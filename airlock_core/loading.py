@@ -88,6 +88,12 @@ def selected(names: Collection[str], choice: str | None) -> Iterator[str]:
             yield name
 
 
+def unknown(names: Collection[str], choice: str | None) -> list[str]:
+    """List the names in `AIRLOCK_PLUGINS` that nothing installed has: typing errors, maybe."""
+    words = [word.strip().removeprefix("no:") for word in (choice or "").split(",")]
+    return [word for word in words if word and word not in names]
+
+
 def required() -> tuple[str, ...]:
     """Read `AIRLOCK_REQUIRE`."""
     words = os.environ.get("AIRLOCK_REQUIRE", "").split(",")

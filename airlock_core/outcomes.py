@@ -71,7 +71,6 @@ class Outcome:
         return f"{text}: {because}" if because else text
 
 
-DISCARDED = Outcome(State.DISCARDED)
 ROLLED_BACK = Outcome(State.ROLLED_BACK)
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from airlock_core import configuration, hookspecs, loading
+from airlock_core.choosing import Explicit, Inline, choose, explicit_executor
 from airlock_core.errors import ConfigurationError, PluginError, PluginWarning
-from airlock_core.executors import Executor, async_executor, sync_executor
+from airlock_core.executors import Executor, sync_executor
 from airlock_core.hooks import Hooks, stamp
-from airlock_core.hookspecs import hookimpl
 from airlock_core.registration import check_plugin
 
 if TYPE_CHECKING:
@@ -43,36 +43,6 @@ class _Manager(pluggy.PluginManager):
         return undo_and_count
 
 
-class _Explicit:
-    """The core's own first answer to `dispatch`: the explicit or the configured executor."""
-
-    @hookimpl(tryfirst=True)
-    def dispatch(self, intent: Intent) -> Callable[[Intent], object] | None:
-        return explicit_executor(intent)
-
-
-class _Inline:
-    """The core's own last answer to `dispatch`: run it here."""
-
-    @hookimpl(trylast=True)
-    def dispatch(self, intent: Intent) -> Callable[[Intent], object]:
-        return _inline(intent)
-
-
-def explicit_executor(intent: Intent) -> Callable[[Intent], object] | None:
-    """Return the nearest enclosing scope's executor, or the configured one."""
-    executor = intent.scope.executor
-    if executor is None:
-        executor = configuration.current.executor
-    return _inline(intent) if executor is sync_executor else executor
-
-
-def _inline(intent: Intent) -> Callable[[Intent], object]:
-    if intent.is_coroutine and intent.scope.root.is_async:
-        return async_executor
-    return sync_executor
-
-
 class Plugins:
     """All plugins of a process, and the flattened hooks.
 
@@ -95,9 +65,11 @@ class Plugins:
         self._loading = False
         self.failures: list[loading.PluginFailure] = []
         self.installed: dict[str, loading.Installed] = {}
+        self._complaints: list[str] = []
+        self._told: set[str] = set()
         self._core: list[tuple[object, str]] = [
-            (_Explicit(), "airlock: explicit"),
-            (_Inline(), "airlock: inline"),
+            (Explicit(), "airlock: explicit"),
+            (Inline(), "airlock: inline"),
         ]
         self.pluggy = _Manager("airlock")
         self.pluggy.changed = self._flatten
@@ -142,7 +114,13 @@ class Plugins:
     def _candidates(self) -> list[loading.Installed]:
         """List what is installed and chosen, in order, without what was left out before."""
         found = loading.installed()
-        chosen = set(loading.selected({plugin.name for plugin in found}, loading.choice()))
+        names = {plugin.name for plugin in found}
+        chosen = set(loading.selected(names, loading.choice()))
+        for word in loading.unknown(names, loading.choice()):
+            self._complaints.append(
+                f"AIRLOCK_PLUGINS names {word!r}, which is not installed. "
+                f"Installed are: {', '.join(sorted(names)) or 'none'}."
+            )
         failed = {(failure.name, failure.distribution) for failure in self.failures}
         candidates: dict[str, loading.Installed] = {}
         for plugin in found:
@@ -160,29 +138,41 @@ class Plugins:
     def _left_out(self, plugin: loading.Installed, error: Exception) -> None:
         failure = loading.PluginFailure(plugin.name, plugin.distribution, error)
         self.failures.append(failure)
-        warnings.warn(
+        self._complaints.append(
             f"airlock left out {failure}. Fix or uninstall {plugin.distribution}, or set "
-            f"AIRLOCK_PLUGINS=no:{plugin.name}.",
-            PluginWarning,
-            stacklevel=2,
+            f"AIRLOCK_PLUGINS=no:{plugin.name}."
         )
 
     def require(self, names: Iterable[str]) -> None:
         """Raise `PluginError` unless each of these plugins is loaded."""
-        for name in names:
-            with self._lock:
-                if not self.loaded and not self.pluggy.has_plugin(name):
-                    self._load_installed()
-            if self.pluggy.has_plugin(name):
-                continue
-            failed = next((f for f in self.failures if f.name == name), None)
-            reason = (
-                f"it failed to load: {failed}" if failed else "it is not installed or not chosen"
-            )
-            raise PluginError(
-                f"the required plugin {name!r} is missing: {reason}. Install it, look at "
-                "AIRLOCK_PLUGINS, or take it out of AIRLOCK_REQUIRE and configure(require=...)."
-            ) from (failed.error if failed else None)
+        try:
+            for name in names:
+                self._require(name)
+        finally:
+            self._complain()
+
+    def _complain(self) -> None:
+        """Warn of what was left out, once, and after all is loaded: a warning may be an error."""
+        complaints, self._complaints = self._complaints, []
+        for complaint in complaints:
+            if complaint not in self._told:
+                self._told.add(complaint)
+                warnings.warn(complaint, PluginWarning, stacklevel=3)
+
+    def _require(self, name: str) -> None:
+        with self._lock:
+            if not self.loaded and not self.pluggy.has_plugin(name):
+                self._load_installed()
+        if self.pluggy.has_plugin(name):
+            return
+        failed = next((f for f in self.failures if f.name == name), None)
+        reason = (
+            f"it failed to load: {failed}" if failed else "it is not installed or not chosen"
+        )
+        raise PluginError(
+            f"the required plugin {name!r} is missing: {reason}. Install it, look at "
+            "AIRLOCK_PLUGINS, or take it out of AIRLOCK_REQUIRE and configure(require=...)."
+        ) from (failed.error if failed else None)
 
     def register(self, plugin: object, name: str | None = None) -> str:
         """Register a plugin of the application; it is asked before what is installed.
@@ -337,30 +327,8 @@ class Plugins:
         return (plugin for _, plugin in self if isinstance(plugin, Executor))
 
     def choose(self, intent: Intent, scope: Scope) -> Callable[[Intent], Any]:
-        """Choose the executor of an intent; the first match wins.
-
-        Raises:
-            PluginError: a plugin's `dispatch` returned something that is no executor.
-        """
-        hooks = self.hooks
-        chosen: Any = None
-        name = "airlock"
-        if not hooks.wrapped_dispatch:
-            chosen = explicit_executor(intent)
-        if chosen is None:
-            for name, function in hooks.dispatch:  # noqa: B007  (told below)
-                chosen = function(intent, scope)
-                if chosen is not None:
-                    break
-            else:
-                chosen = sync_executor
-        if not callable(chosen) or hasattr(chosen, "__await__"):
-            raise PluginError(
-                f"the dispatch hook of {name} returned {chosen!r}, which is no executor. "
-                "Return a callable that takes an intent, or None."
-            )
-        executor: Callable[[Intent], Any] = chosen
-        return _inline(intent) if executor is sync_executor else executor
+        """Choose the executor of an intent; see `airlock_core.choosing`."""
+        return choose(self.hooks, intent, scope)
 
 
 manager = Plugins()

@@ -148,7 +148,7 @@ class BlockTasks(Policy):
     def allows(self, intent: Intent) -> bool | Deny:
         """Deny a blocked task."""
         name = self.tasks.found_in(intent)
-        return True if name is None else Deny(f"BlockTasks blocks {name}")
+        return True if name is None else Deny(f"blocks {name}")
 
 
 class AllowTasks(Policy):
@@ -165,7 +165,7 @@ class AllowTasks(Policy):
     def allows(self, intent: Intent) -> bool | Deny:
         """Deny every other task."""
         name = self.tasks.missing_from(intent)
-        return True if name is None else Deny(f"AllowTasks does not list {name}")
+        return True if name is None else Deny(f"does not list {name}")
 
 
 class MaxIntents(Policy):
@@ -222,7 +222,7 @@ class Deduplicate(Policy):
         else:
             key = _frozen((intent.task, intent.args, intent.kwargs, intent.dispatch_options))
         if key in self._seen:
-            return Deny("Deduplicate: the same intent leaves already")
+            return Deny("the same intent leaves already")
         self._seen.add(key)
         return True
 

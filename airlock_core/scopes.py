@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airlock_core import configuration
 from airlock_core.admission import admit
+from airlock_core.calls import is_queue_task
 from airlock_core.context import Frame, Instances, here
 from airlock_core.departures import Departure
 from airlock_core.doors import Planned, plan
@@ -257,7 +258,7 @@ class Scope:
             or (
                 bool(task.__code__.co_flags & _COROUTINE)
                 if type(task) is _FUNCTION
-                else not callable(task) or intent.is_coroutine
+                else not callable(task) or intent.is_coroutine or is_queue_task(task)
             )
         )
         if check or manager.hooks.intent_created or intent.policies:
@@ -308,13 +309,16 @@ class Scope:
         """Do what `flush()` does, without blocking the event loop."""
         await aleave(self, None, FLUSH)
 
-    def discard(self) -> None:
+    def discard(self, reason: str = "") -> None:
         """End the scope and discard its intents.
+
+        Args:
+            reason: why, for the outcome of each intent.
 
         Raises:
             ScopeStateError: it was never entered, or has ended.
         """
-        leave(self, None, DISCARD)
+        leave(self, None, DISCARD, reason)
 
     def __enter__(self) -> Self:
         """Enter."""

@@ -480,3 +480,31 @@ def test_an_executor_is_shown_by_its_class():
     """Messages name executors."""
     assert repr(RecordingExecutor()) == "<airlock executor RecordingExecutor>"
     assert State.DISPATCHED.value == "dispatched"
+
+
+class QueueTask:
+    """A task of a queue: its class knows how to send it."""
+
+    def __call__(self):
+        raise AssertionError("it must not run here")
+
+    def delay(self):
+        """Send it."""
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_task_of_a_queue_whose_plugin_is_missing_is_refused(strict):
+    """Nothing falls back to running inline in silence: the enqueue says what to install."""
+    airlock.configure(strict=strict)
+    with airlock.scope() as scope:
+        with pytest.raises(airlock.IntentError, match="Install the plugin of its queue"):
+            airlock.enqueue(QueueTask())
+    assert len(scope) == 0
+
+
+def test_a_task_of_a_queue_can_be_run_here_on_purpose():
+    """`executor=sync_executor` says so."""
+    with airlock.scope(executor=airlock.sync_executor) as scope, pytest.raises(airlock.DispatchError):
+        airlock.enqueue(QueueTask())
+        scope.flush()
+    assert scope.intents[0].state is airlock.State.FAILED  # it ran, and says that it must not

@@ -318,3 +318,12 @@ def test_threads_that_begin_at_once_load_once(install, report):
         AIRLOCK_PLUGINS="slow",
     )
     assert found["result"] == [2, [1] * 8]
+
+
+def test_a_name_that_nothing_installed_has_is_warned_about(install, report):
+    """A typing error in AIRLOCK_PLUGINS would leave a plugin out in silence."""
+    install("airlock-good", GOOD + "    plugin = Plugin('good')\n", good="airlock_good:plugin")
+    found = report(AIRLOCK_PLUGINS="godo")
+    assert len(found["warnings"]) == 1
+    assert "'godo', which is not installed" in found["warnings"][0]
+    assert "good" in found["warnings"][0]

@@ -39,7 +39,7 @@ def test_plan_says_what_would_become_of_each(send, left):
     assert plan[2].outcome.by == "BlockTasks"
     assert plan[3].outcome.state is State.ROLLED_BACK
     lines = [str(entry) for entry in plan]
-    assert lines[0].endswith("would leave through SyncExecutor")
+    assert lines[0].endswith("would leave through sync")
     assert lines[1].endswith("would leave through recorder")
     assert "denied by BlockTasks" in lines[2]
     assert "rolled back" in lines[3]

@@ -442,3 +442,26 @@ def test_public_names_say_airlock():
     assert airlock.enqueue.__module__ == "airlock"
     assert repr(airlock.NoScopeError()).startswith("NoScopeError")
     assert all(hasattr(airlock, name) for name in airlock.__all__)
+
+
+def test_a_discarded_intent_says_why(send):
+    """The outcome names the error's class, the plugin, or the reason that was given."""
+    with pytest.raises(ZeroDivisionError), airlock.scope() as failed:
+        raised = airlock.enqueue(send, 1)
+        raise ZeroDivisionError("with a secret")
+    with airlock.scope() as scope:
+        given = airlock.enqueue(send, 2)
+        scope.discard("a dry run")
+
+    class Strict:
+        @airlock.hookimpl
+        def scope_exit(self):
+            return airlock.Exit.DISCARD
+
+    airlock.register(Strict(), "strict")
+    with airlock.scope():
+        vetoed = airlock.enqueue(send, 3)
+    assert failed.phase is airlock.Phase.DISCARDED
+    assert str(raised.outcome) == "discarded: ZeroDivisionError was raised"
+    assert str(given.outcome) == "discarded: a dry run"
+    assert str(vetoed.outcome) == "discarded by strict"

@@ -10,7 +10,7 @@ from contextvars import copy_context
 import pytest
 
 import airlock
-from airlock import NoScopeError, ScopeStateError, State
+from airlock import NoScopeError, Phase, ScopeStateError, State
 
 
 def in_thread(function, *args):
@@ -125,6 +125,33 @@ def fast_switching():
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
+
+
+def test_a_scope_does_not_close_while_it_accepts():
+    """An exit waits for the intent that is just being recorded, and takes it along."""
+    accepting, go, sent = threading.Event(), threading.Event(), []
+
+    class Slow(list):
+        def append(self, intent):
+            accepting.set()
+            assert go.wait(30)
+            super().append(intent)
+
+    with airlock.scope(executor=sent.append) as scope:
+        scope._intents = Slow()
+        thread = threading.Thread(target=airlock.carry(lambda: airlock.enqueue(print)))
+        thread.start()
+        assert accepting.wait(30)
+        closing = threading.Thread(target=scope.flush)
+        closing.start()
+        closing.join(0.05)
+        still_open = scope.phase
+        go.set()
+        thread.join()
+        closing.join()
+    assert still_open is Phase.OPEN
+    assert sent == list(scope.intents)
+    assert len(sent) == 1
 
 
 @pytest.mark.usefixtures("fast_switching")

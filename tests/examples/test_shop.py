@@ -91,7 +91,7 @@ def test_the_demo_passes(tmp_path):
         "send_confirmation T-3 Order.save left once, row there PASS",
         "add_loyalty_points T-3 LoyaltyEntry.save rolled back never PASS",
         "send_confirmation T-4 Order.save denied by BlockTasks never PASS",
-        "BlockTasks blocks orders.tasks.send_confirmation",
+        "blocks orders.tasks.send_confirmation",
         "add_loyalty_points T-4 LoyaltyEntry.save left once, row there PASS",
         "│ orders.tasks.send_reminder: would leave through celery, after its holds",
         "send_reminder T-4 Order.remind discarded (dry run) never PASS",

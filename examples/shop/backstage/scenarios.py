@@ -92,7 +92,7 @@ QUERIES = {
     REMINDERS: "SELECT number FROM orders_order WHERE reminded ORDER BY number",
 }
 FAILED = "discarded (status 500)"
-BLOCKED = "denied by BlockTasks: BlockTasks blocks orders.tasks.send_confirmation"
+BLOCKED = "denied by BlockTasks: blocks orders.tasks.send_confirmation"
 
 SCENARIOS = (
     Scenario(
