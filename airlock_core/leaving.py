@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from airlock_core.scopes import Scope
 
 
-def leave(
-    scope: Scope, error: BaseException | None, wanted: Exit | None, reason: str = ""
-) -> None:
+def leave(scope: Scope, error: BaseException | None, wanted: Exit | None, reason: str = "") -> None:
     """End a scope: flush, discard, or hand its intents to the enclosing scope.
 
     Args:

@@ -166,9 +166,7 @@ class Plugins:
         if self.pluggy.has_plugin(name):
             return
         failed = next((f for f in self.failures if f.name == name), None)
-        reason = (
-            f"it failed to load: {failed}" if failed else "it is not installed or not chosen"
-        )
+        reason = f"it failed to load: {failed}" if failed else "it is not installed or not chosen"
         raise PluginError(
             f"the required plugin {name!r} is missing: {reason}. Install it, look at "
             "AIRLOCK_PLUGINS, or take it out of AIRLOCK_REQUIRE and configure(require=...)."

@@ -45,9 +45,7 @@ def measured(python: Path | str, plugins: str = "") -> dict[str, float]:
 def main() -> None:
     peer_environment()
     rounds = [(measured(sys.executable), measured(PEER)) for _ in range(ROUNDS)]
-    print(
-        f"{'median of ' + str(ROUNDS) + ' rounds':38}{'airlock':>12}{'airlock-py':>12}{'faster':>14}"
-    )
+    print(f"{f'median of {ROUNDS} rounds':38}{'airlock':>12}{'airlock-py':>12}{'faster':>14}")
     for name in rounds[0][0]:
         ours = [round_[0][name] for round_ in rounds]
         peers = [round_[1][name] for round_ in rounds]

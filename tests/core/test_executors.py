@@ -504,7 +504,10 @@ def test_a_task_of_a_queue_whose_plugin_is_missing_is_refused(strict):
 
 def test_a_task_of_a_queue_can_be_run_here_on_purpose():
     """`executor=sync_executor` says so."""
-    with airlock.scope(executor=airlock.sync_executor) as scope, pytest.raises(airlock.DispatchError):
+    with (
+        airlock.scope(executor=airlock.sync_executor) as scope,
+        pytest.raises(airlock.DispatchError),
+    ):
         airlock.enqueue(QueueTask())
         scope.flush()
     assert scope.intents[0].state is airlock.State.FAILED  # it ran, and says that it must not

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import django
 import pytest
-import servers
 from django.conf import settings
 
 import airlock
+import servers
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="airlock-sqlite-")
 
@@ -30,6 +34,7 @@ if not settings.configured:
         DATABASES={
             "default": _sqlite("default"),
             "other": _sqlite("other"),
+            "memory": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
             # Filled in when the first test asks for a database.
             "pg": {"ENGINE": "django.db.backends.postgresql", "NAME": "pg"},
             "pg_other": {"ENGINE": "django.db.backends.postgresql", "NAME": "pg_other"},
@@ -42,6 +47,7 @@ if not settings.configured:
         ],
         MIDDLEWARE=["airlock_django.AirlockMiddleware"],
         ROOT_URLCONF="twinapp.urls",
+        STATIC_URL="/static/",
         USE_TZ=True,
     )
     django.setup()
@@ -68,3 +74,45 @@ def _configured_as_the_app_does() -> Iterator[None]:
     yield
     airlock.reset_configuration()
     airlock_settings.apply()
+
+
+_PROJECT = """
+SECRET_KEY = "for tests alone"
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+    "other": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+}
+INSTALLED_APPS = ["airlock_django", "twinapp"]
+MIDDLEWARE = ["airlock_django.AirlockMiddleware"]
+USE_TZ = True
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run_django(tmp_path: Path) -> Run:
+    """A function that runs `manage.py` of a project of its own, in a process of its own."""
+
+    def run(
+        *arguments: str, settings: str = "", files: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        for name, text in {
+            "project_settings.py": _PROJECT + dedent(settings),
+            **(files or {}),
+        }.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(dedent(text))
+        support = Path(__file__).parent.parent / "support"
+        path = os.pathsep.join([str(tmp_path), str(support), os.environ.get("PYTHONPATH", "")])
+        return subprocess.run(
+            [sys.executable, "-W", "error", "-m", "django", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "project_settings", "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run

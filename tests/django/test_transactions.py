@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connections, transaction
-from twinapp.models import Row
 
 import airlock
 from airlock import State
+from twinapp.models import Row
 
 pytestmark = pytest.mark.django_db(
     transaction=True, databases=["default", "other", "pg", "pg_other"]
@@ -26,9 +25,8 @@ def effect(token: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_sent() -> Iterator[None]:
+def _nothing_sent() -> None:
     sent.clear()
-    yield
 
 
 @pytest.fixture(params=["default", "pg"])
@@ -98,16 +96,16 @@ def test_a_savepoint_that_is_rolled_back_takes_only_its_own(alias: str) -> None:
 
 
 def test_a_manual_savepoint_counts_as_well(alias: str) -> None:
-    """`transaction.savepoint_rollback` undoes the effects since the savepoint, though Django keeps
+    """A savepoint by hand, rolled back, undoes the effects since the savepoint, though Django keeps
     the `on_commit` callbacks that were registered since then."""
     with airlock.scope(), transaction.atomic(using=alias):
         write("before", alias)
-        outer = transaction.savepoint(using=alias)
+        outer = connections[alias].savepoint()
         write("undone", alias)
-        inner = transaction.savepoint(using=alias)
+        inner = connections[alias].savepoint()
         write("undone too", alias)
-        transaction.savepoint_commit(inner, using=alias)
-        transaction.savepoint_rollback(outer, using=alias)
+        connections[alias].savepoint_commit(inner)
+        connections[alias].savepoint_rollback(outer)
         write("after", alias)
     assert sent == ["before", "after"]
     assert set(Row.objects.using(alias).values_list("token", flat=True)) == set(sent)
@@ -116,9 +114,9 @@ def test_a_manual_savepoint_counts_as_well(alias: str) -> None:
 def test_a_savepoint_from_before_the_first_enqueue_is_known(alias: str) -> None:
     """Rolling back to a savepoint that is older than the first enqueue undoes that."""
     with airlock.scope(), transaction.atomic(using=alias):
-        sid = transaction.savepoint(using=alias)
+        sid = connections[alias].savepoint()
         write("undone", alias)
-        transaction.savepoint_rollback(sid, using=alias)
+        connections[alias].savepoint_rollback(sid)
     assert sent == []
 
 
@@ -177,7 +175,7 @@ def test_a_swallowed_error_of_the_orm_rolls_back(alias: str) -> None:
 
 
 def test_a_swallowed_error_of_a_raw_cursor_is_seen_on_postgresql() -> None:
-    """PostgreSQL answers COMMIT with a rollback; Django takes it for a commit, airlock does not."""
+    """PostgreSQL answers COMMIT with a rollback. Django takes it for a commit, airlock does not."""
     with airlock.scope(), transaction.atomic(using="pg"):
         intent = write("a", "pg")
         with pytest.raises(IntegrityError), connections["pg"].cursor() as cursor:
@@ -236,7 +234,7 @@ def test_our_place_among_the_callbacks_is_kept(alias: str) -> None:
 def test_a_commit_that_fails_sends_nothing() -> None:
     """A constraint that is checked at COMMIT fails: no row, no effect."""
     with connections["pg"].cursor() as cursor:
-        cursor.execute("CREATE TABLE IF NOT EXISTS late (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+        cursor.execute("CREATE TABLE late (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
     try:
         with airlock.scope(), pytest.raises(IntegrityError), transaction.atomic(using="pg"):
             write("a", "pg")
@@ -352,7 +350,7 @@ def test_a_plain_scope_waits_as_well(alias: str) -> None:
 
 
 def test_nested_scopes_across_transactions(alias: str) -> None:
-    """The inner scope is captured; its effects wait for its own transaction and the outer's exit."""
+    """The inner scope is captured: its effects wait for its transaction and the outer's exit."""
     with transaction.atomic(using=alias):
         with airlock.scope() as outer:
             with transaction.atomic(using=alias), airlock.scope():

@@ -17,10 +17,10 @@ import pytest
 from django.db import Error, connections, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twinapp.models import Row
 
 import airlock
 from airlock import State
+from twinapp.models import Row
 
 numbers = itertools.count()
 
@@ -36,34 +36,62 @@ class Stop(BaseException):
 Program = list[Any]
 
 
-def programs(pair: tuple[str, str]) -> st.SearchStrategy[Program]:
-    """Random trees of scopes, transactions, savepoints, databases and exceptions."""
-    alias = st.sampled_from(pair)
-    leaf = st.one_of(
-        st.tuples(st.just("enqueue"), st.booleans()),
-        st.tuples(st.just("enqueue"), st.booleans()),
-        st.tuples(st.just("enqueue"), st.booleans()),
-        st.tuples(st.just("raise"), st.sampled_from([Boom, Boom, Stop])),
-        st.tuples(st.just("doom"), alias),
-        st.tuples(st.just("raw error"), alias),
-        st.tuples(st.just("orm error"), alias),
-        st.tuples(st.just("callback"), alias, st.booleans()),
-        st.tuples(st.just("close"), alias),
-    )
+@st.composite
+def programs(draw: Any, pair: tuple[str, str]) -> Program:
+    """Random trees of scopes, transactions, savepoints, databases and exceptions.
 
-    def inner(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-        block = st.lists(children, max_size=5)
-        return st.one_of(
-            st.tuples(st.just("scope"), block),
-            st.tuples(st.just("scope"), block),
-            st.tuples(st.just("atomic"), alias, st.booleans(), block),
-            st.tuples(st.just("atomic"), alias, st.just(True), block),
-            st.tuples(st.just("savepoint"), alias, st.booleans(), block),
-            st.tuples(st.just("catch"), block),
-            st.tuples(st.just("catch"), block),
-        )
+    Dense on purpose: most leaves enqueue, most of what fails is caught further out, and most
+    programs are inside a scope and a transaction from the start.
+    """
 
-    return st.lists(st.recursive(leaf, inner, max_leaves=25), max_size=6)
+    def one_of(**weights: int) -> str:
+        return str(draw(st.sampled_from([name for name, n in weights.items() for _ in range(n)])))
+
+    def alias() -> str:
+        return pair[0] if draw(st.integers(0, 3)) else pair[1]
+
+    def block(depth: int) -> Program:
+        return [statement(depth) for _ in range(draw(st.integers(1, 4)))]
+
+    def failing(depth: int) -> Program:
+        return [*block(depth), ("raise", Boom)]
+
+    def statement(depth: int) -> Any:
+        if depth == 0 or one_of(leaf=2, tree=3) == "leaf":
+            return leaf()
+        kind = one_of(scope=3, atomic=4, savepoint=2, catch=1, failing_atomic=3, failing_scope=1)
+        if kind == "scope":
+            return ("scope", block(depth - 1))
+        if kind == "atomic":
+            return ("atomic", alias(), one_of(yes=4, no=1) == "yes", block(depth - 1))
+        if kind == "savepoint":
+            return ("savepoint", alias(), one_of(back=2, kept=1) == "back", block(depth - 1))
+        if kind == "failing_atomic":
+            savepoint = one_of(yes=3, no=1) == "yes"
+            return ("catch", [("atomic", alias(), savepoint, failing(depth - 1))])
+        if kind == "failing_scope":
+            return ("catch", [("scope", failing(depth - 1))])
+        return ("catch", block(depth - 1))
+
+    def leaf() -> Any:
+        kind = one_of(enqueue=24, raw_error=3, orm_error=1, callback=3, doom=1, close=2, stop=1)
+        if kind == "enqueue":
+            return ("enqueue", draw(st.booleans()))
+        if kind == "callback":
+            return ("callback", alias(), draw(st.booleans()))
+        if kind == "stop":
+            return ("raise", draw(st.sampled_from([Boom, Stop])))
+        return (kind.replace("_", " "), alias())
+
+    program = block(4)
+    for kind in draw(
+        st.sampled_from([("s",), ("a", "s"), ("s", "a"), ("s", "a", "b"), ("a", "s", "b")])
+    ):
+        if kind == "s":
+            program = [("scope", program)]
+        else:
+            program = [("catch", [("atomic", pair[kind == "b"], True, program)])]
+    return program
 
 
 @dataclass
@@ -121,12 +149,12 @@ class World:
         """A savepoint by hand, taken back or kept."""
         if not connections[alias].in_atomic_block:
             return self.run(block)
-        sid = transaction.savepoint(using=alias)
+        sid = connections[alias].savepoint()
         self.run(block)
         if back:
-            transaction.savepoint_rollback(sid, using=alias)
+            connections[alias].savepoint_rollback(sid)
         else:
-            transaction.savepoint_commit(sid, using=alias)
+            connections[alias].savepoint_commit(sid)
         return None
 
     def do_catch(self, block: Program) -> None:

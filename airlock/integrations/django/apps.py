@@ -7,3 +7,4 @@ class AirlockConfig(_AirlockConfig):
     """`INSTALLED_APPS = ["airlock.integrations.django"]`."""
 
     name = "airlock.integrations.django"
+    default = True  # of the two that Django finds in this module

@@ -69,16 +69,13 @@ class Reading:
         self.names = {line["id"]: f"{line['task']} {line['order']}" for line in self._executed}
         self.waiting = evidence.waiting()
 
-    def effect(self, intent: dict[str, str], ended: str) -> EffectSeen:
+    def effect(self, intent: dict[str, str]) -> EffectSeen:
         """Put together what was seen of one intent, under its one id."""
-        outcome = intent["outcome"]
-        if intent["state"] == "discarded":
-            outcome += f" ({ended})"
         return EffectSeen(
             intent["task"].rpartition(".")[2],
             intent["order"],
             intent["origin"].rpartition(" in ")[2],
-            outcome,
+            intent["outcome"],
             self.sent[intent["id"]],
             self._worker(intent),
         )
@@ -125,11 +122,7 @@ class Played:
 
     def effect_checks(self, reading: Reading) -> list[Check]:
         """Check each effect that was asked for, and that each was asked for."""
-        found = [
-            reading.effect(intent, line["ended"])
-            for line in self.audit
-            for intent in line["intents"]
-        ]
+        found = [reading.effect(intent) for line in self.audit for intent in line["intents"]]
         expected = [must_be(effect) for effect in self.scenario.effects]
         length = max(len(found), len(expected))
         pad: list[None] = [None] * length

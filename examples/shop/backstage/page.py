@@ -62,7 +62,9 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _cells(seen: EffectSeen) -> tuple[str, ...]:
-    outcome, _, why = seen.outcome.partition(": ")
+    outcome, why = seen.outcome, ""
+    if len(outcome) > len("discarded: response 500"):  # the reason has a line of its own
+        outcome, _, why = outcome.partition(": ")
     return seen.task, seen.order, seen.asked_in, _fate(outcome, seen.sent), seen.worker, why
 
 

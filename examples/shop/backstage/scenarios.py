@@ -91,7 +91,7 @@ QUERIES = {
     WITH_POINTS: "SELECT order_id FROM orders_loyaltyentry ORDER BY order_id",
     REMINDERS: "SELECT number FROM orders_order WHERE reminded ORDER BY number",
 }
-FAILED = "discarded (status 500)"
+FAILED = "discarded: response 500"
 BLOCKED = "denied by BlockTasks: blocks orders.tasks.send_confirmation"
 
 SCENARIOS = (
@@ -123,10 +123,10 @@ SCENARIOS = (
         "A dry run of the command: it says what it would send, and undoes its work",
         Command(
             ("remind", "--dry-run-effects"),
-            ("dry run: 3 effects, none of them sent",)
-            + 3 * ("orders.tasks.send_reminder: would leave through celery, after its holds",),
+            ("dry run: 3 effects, none sent",)
+            + 3 * ("orders.tasks.send_reminder: would leave through celery",),
         ),
-        _reminded("discarded (dry run)"),
+        _reminded("discarded: dry run"),
         {REMINDERS: ()},
     ),
     Scenario(

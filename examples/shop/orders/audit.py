@@ -14,12 +14,11 @@ def write(file: str, **line: Any) -> None:
         out.write(json.dumps(line) + "\n")
 
 
-def report(scope: airlock.Scope, ended: str) -> None:
+def report(scope: airlock.Scope) -> None:
     """Report what a scope was asked for, and what has become of each intent.
 
     Args:
         scope: a scope that has ended.
-        ended: how the work ended that it was around.
     """
     intents = [
         {
@@ -32,4 +31,4 @@ def report(scope: airlock.Scope, ended: str) -> None:
         }
         for intent in scope.intents
     ]
-    write("asked.jsonl", work=scope.name, ended=ended, intents=intents)
+    write("asked.jsonl", work=scope.name, intents=intents)

@@ -13,7 +13,7 @@ def audit(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         scope = request.airlock_scope  # type: ignore[attr-defined]  # airlock's middleware adds it
-        report(scope, f"status {response.status_code}")
+        report(scope)
         return response
 
     return answer

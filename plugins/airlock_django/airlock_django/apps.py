@@ -18,11 +18,13 @@ class AirlockConfig(AppConfig):
         """Make every scope of this process one that waits for the commit."""
         from django.core.checks import register
         from django.core.signals import setting_changed
+        from django.db.backends.signals import connection_created
 
         from airlock_django import checks, settings
 
         settings.apply()
         setting_changed.connect(_setting_changed, dispatch_uid="airlock_django")
+        connection_created.connect(_connection_created, dispatch_uid="airlock_django")
         register(checks.check_settings, "airlock")
         register(checks.check_middleware, "airlock")
         register(checks.check_databases, "airlock")
@@ -33,3 +35,10 @@ def _setting_changed(*, setting: str, **kwargs: Any) -> None:
         from airlock_django import settings
 
         settings.apply()
+
+
+def _connection_created(**kwargs: Any) -> None:
+    from airlock_django import blocks, settings
+
+    if settings.tests_run():
+        blocks.watch_blocks()

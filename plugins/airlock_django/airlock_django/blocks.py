@@ -23,9 +23,10 @@ def real_blocks(connection: Any) -> tuple[int, int]:
 
 
 def watch_blocks() -> None:
-    """Have the ledgers told when a block ends. Called under a test's transaction alone.
+    """Have the ledgers told when a block ends. Called while tests and dry runs run, and only then.
 
-    Such a block commits nothing, so there is no statement to follow.
+    Above a test's own transaction a block commits nothing, so there is no statement to follow. A
+    `with` looks up how to leave when it is entered: it has to be watched before.
     """
     global _watching
     if _watching:

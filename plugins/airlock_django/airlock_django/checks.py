@@ -164,6 +164,8 @@ def check_databases(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
     from django.conf import settings
 
     using = airlock_settings.get("USING")
+    if isinstance(using, str):
+        using = (using,)
     return [
         Warning(
             f"DATABASES[{alias!r}] has AUTOCOMMIT off: every enqueue beside it is an error.",

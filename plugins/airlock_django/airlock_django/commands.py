@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections, transaction
 
 from airlock import Scope, scope
-from airlock_django import settings
+from airlock_django.blocks import watch_blocks
 
 
 class ScopedCommand(BaseCommand):
@@ -18,8 +18,13 @@ class ScopedCommand(BaseCommand):
 
     Use it instead of `BaseCommand`, or beside another base class. With `--dry-run-effects` the
     command runs, and prints for each intent who would deny it or where it would go; then
-    everything is discarded, and its work in the databases rolled back.
+    everything is discarded, and its work in all databases rolled back.
+
+    Attributes:
+        airlock_scope: the scope, from the beginning of `execute` on.
     """
+
+    airlock_scope: Scope
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         """Add the option `--dry-run-effects`."""
@@ -35,19 +40,33 @@ class ScopedCommand(BaseCommand):
         """Run the command in a scope."""
         dry = options.pop("dry_run_effects", False)
         with scope(name=type(self).__module__) as current:
+            self.airlock_scope = current
             if not dry:
                 return super().execute(*args, **options)
             with ExitStack() as rolled_back:
-                for alias in settings.get("USING") or connections:
-                    rolled_back.enter_context(transaction.atomic(using=alias))
-                    rolled_back.callback(transaction.set_rollback, True, using=alias)
+                for alias in connections:
+                    self._roll_back(alias, rolled_back)
                 output = super().execute(*args, **options)
                 self._show(current)
-                current.discard()
+                current.discard("dry run")
             return output
+
+    def _roll_back(self, alias: str, rolled_back: ExitStack) -> None:
+        if connections.settings[alias]["ENGINE"] == "django.db.backends.dummy":
+            return
+        block: Any = transaction.atomic(using=alias)
+        # As that of a test case: the command's own blocks, durable ones too, do and mean what they
+        # do and mean in production.
+        block._from_testcase = True
+        watch_blocks()
+        rolled_back.enter_context(block)
+        rolled_back.callback(transaction.set_rollback, True, using=alias)
 
     def _show(self, current: Scope) -> None:
         planned = current.plan()
-        self.stdout.write(f"dry run: {len(planned)} effects, none of them sent")
+        effects = (
+            "1 effect, not sent" if len(planned) == 1 else f"{len(planned)} effects, none sent"
+        )
+        self.stdout.write(f"dry run: {effects}")
         for entry in planned:
             self.stdout.write(f"  {entry}")

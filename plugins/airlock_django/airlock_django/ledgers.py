@@ -9,7 +9,8 @@ connection, from the first `enqueue` in a transaction on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -17,12 +18,24 @@ from airlock import Hold
 from airlock_django.blocks import real_blocks, watch_blocks
 from airlock_django.reporting import logger
 
-_ATTRIBUTE = "_airlock_ledger"
 _IN_ERROR = 3  # TransactionStatus.INERROR of psycopg, TRANSACTION_STATUS_INERROR of psycopg2
+
+
+class TransactionHold(Hold):
+    """A hold that knows that its work was undone before those who wait may be told."""
+
+    __slots__ = ("undone",)
+
+    def __init__(self) -> None:
+        """Make a pending hold."""
+        super().__init__()
+        self.undone = False
 
 
 class Ledger:
     """The holds of one connection, in the order of their making.
+
+    It is the connection's attribute `_airlock_ledger`.
 
     Args:
         connection: Django's connection; its transaction methods are wrapped, for good.
@@ -31,13 +44,13 @@ class Ledger:
     def __init__(self, connection: Any) -> None:
         """Begin to follow the connection."""
         self._connection = connection
-        self._holds: list[Hold] = []
-        self._marks: list[tuple[str, int]] = []
-        self._current: Hold | None = None
-        self._committed: list[Hold] = []
-        self._undone: list[Hold] = []
+        self._holds: list[TransactionHold] = []
+        self._marks: dict[str, int] = {}  # savepoint: how many holds are older
+        self._current: TransactionHold | None = None
+        self._ended: list[TransactionHold] = []  # decided, and not settled yet
+        self._failed = False  # whether the transaction that just ended was rolled back
         self._errors: list[Exception] = []
-        self._on_floor = False
+        self._settling = 0
         for name in (
             "savepoint",
             "savepoint_rollback",
@@ -48,6 +61,7 @@ class Ledger:
             "set_autocommit",
         ):
             setattr(connection, name, self._wrapped(name, getattr(connection, name)))
+        connection._airlock_ledger = self
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         around: Callable[..., Any] = getattr(self, f"_{name}")
@@ -65,33 +79,35 @@ class Ledger:
         callback, which keeps the order among the callbacks of others and is what
         `captureOnCommitCallbacks` sees.
         """
+        current = self._current
+        if current is not None and current.pending:
+            return current
         real, floor = real_blocks(self._connection)
         if not real:
             return None
         if floor:
-            self._on_floor = True
             watch_blocks()
+        hold = TransactionHold()
         if self._connection.closed_in_transaction:
-            lost = Hold()  # the database rolls back by itself, and nothing more will be heard of it
-            lost.cancel()
-            return lost
-        if self._current is None or not self._current.pending:
-            hold = self._current = Hold()
-            self._holds.append(hold)
+            hold.cancel()  # the database has rolled back, and no statement will follow
+            return hold
+        self._current = hold
+        self._holds.append(hold)
 
-            def airlock_release() -> None:
-                if hold not in self._undone:  # Django runs it after a COMMIT that rolled back, too
-                    self._settle(hold, kept=True)
+        def airlock_release() -> None:
+            if not hold.undone:  # Django runs it after a COMMIT that rolled back, too
+                self._settle(hold)
 
-            self._connection.on_commit(airlock_release)
-        return self._current
+        self._connection.on_commit(airlock_release)
+        return hold
 
     # The connection's methods
 
     def _savepoint(self, original: Callable[..., Any]) -> Any:
         sid = original()
         if sid is not None:
-            self._marks.append((sid, len(self._holds)))
+            self._marks.pop(sid, None)  # clean_savepoints() makes names come again
+            self._marks[sid] = len(self._holds)
             self._current = None
         return sid
 
@@ -104,11 +120,12 @@ class Ledger:
             undone, self._holds = self._holds[position:], self._holds[:position]
             self._current = None
             for hold in undone:
-                self._settle(hold, kept=False)
+                hold.undone = True
+                self._settle(hold)
 
     def _savepoint_commit(self, original: Callable[..., Any], sid: str) -> Any:
         result = original(sid)
-        self._marks = [mark for mark in self._marks if mark[0] != sid]
+        self._marks.pop(sid, None)
         return result
 
     def _position(self, sid: str) -> int:
@@ -117,56 +134,71 @@ class Ledger:
         A savepoint that is not known was made before the connection was followed, that is,
         before the first hold.
         """
-        for index, (known, position) in enumerate(self._marks):
-            if known == sid:
-                del self._marks[index + 1 :]
-                return position
-        self._marks.clear()
-        return 0
+        if sid not in self._marks:
+            self._marks.clear()
+            return 0
+        while (last := next(reversed(self._marks))) != sid:
+            del self._marks[last]
+        return self._marks[sid]
 
     def _commit(self, original: Callable[..., Any]) -> Any:
         doomed = self._commit_rolls_back()
         result = original()
-        (self._undone if doomed else self._committed).extend(self._ended())
+        self._end(undone=doomed)
         return result
 
     def _rollback(self, original: Callable[..., Any]) -> Any:
         try:
             return original()
         finally:
-            self._undone.extend(self._ended())
+            self._end(undone=True)
 
     def _close(self, original: Callable[..., Any]) -> Any:
+        connection = self._connection
         try:
             return original()
         finally:
-            for hold in self._ended():
-                self._settle(hold, kept=False)
+            # SQLite's database in memory stays open, and its transaction goes on.
+            if connection.closed_in_transaction or connection.connection is None:
+                self._end(undone=True)
+                self._settle_ended()
+                self._log_errors()
 
-    def _set_autocommit(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def _set_autocommit(
+        self, original: Callable[..., Any], autocommit: bool, *args: Any, **kwargs: Any
+    ) -> Any:
         """Django calls it before and after each transaction; afterwards it runs the callbacks."""
+        if not autocommit:
+            return original(autocommit, *args, **kwargs)
+        if self._holds and not self._connection.in_atomic_block:
+            self._end_unknown()
+        # A callback may run transactions of its own: their ends are another list.
+        ended, self._ended = self._ended, []
+        failed, self._failed = self._failed, False
         try:
-            result = original(*args, **kwargs)
+            with self._waiting_errors():
+                try:
+                    result = original(autocommit, *args, **kwargs)
+                finally:
+                    # Where another library's callback raises, Django drops the rest of them.
+                    self._settle_all(ended)
         except BaseException:
-            # Another library's callback raised, and Django dropped the rest of them.
-            self._finish()
             self._log_errors()
             raise
-        self._finish()
-        self._raise_errors()
+        self._answer(failed)
         return result
 
     # The end of a transaction
 
     def block_left(self) -> None:
         """Take the end of the outermost block above a test's own transaction for a commit."""
-        if not self._on_floor or real_blocks(self._connection)[0]:
+        if not self._holds or real_blocks(self._connection)[0]:
             return
-        self._on_floor = False
-        ended = self._ended()
-        (self._undone if self._connection.needs_rollback else self._committed).extend(ended)
-        self._finish()
-        self._raise_errors()
+        self._end(undone=self._connection.needs_rollback)
+        failed, self._failed = self._failed, False
+        with self._waiting_errors():
+            self._settle_ended()
+        self._answer(failed)
 
     def _commit_rolls_back(self) -> bool:
         """Whether the database will answer COMMIT with a rollback, and no error."""
@@ -177,47 +209,75 @@ class Ledger:
         # SQLite ends the transaction itself on some errors; COMMIT then finds none.
         return getattr(raw, "in_transaction", True) is False
 
-    def _ended(self) -> list[Hold]:
+    def _end_unknown(self) -> None:
+        """Meet a COMMIT that was interrupted: Django neither took it for done nor rolled back."""
+        # SQLite commits what is open when it goes back to autocommit, so the rows are there.
+        there = hasattr(self._connection.connection, "in_transaction")
+        if not there:
+            logger.error(
+                "a COMMIT on the database %r was interrupted: what was enqueued in it is taken "
+                "for rolled back, and does not leave",
+                self._connection.alias,
+            )
+        self._end(undone=not there)
+
+    def _end(self, *, undone: bool) -> None:
         holds, self._holds, self._current = self._holds, [], None
         self._marks.clear()
-        return holds
+        for hold in holds:
+            hold.undone = undone
+        self._ended += holds
+        self._failed = undone
 
-    def _finish(self) -> None:
-        """Settle what the end of the transaction has decided."""
-        if self._connection.in_atomic_block and not self._committed and not self._undone:
-            return
-        while self._undone:
-            self._settle(self._undone.pop(0), kept=False)
-        while self._committed:
-            self._settle(self._committed.pop(0), kept=True)
+    def _settle_ended(self) -> None:
+        ended, self._ended = self._ended, []
+        self._settle_all(ended)
 
-    def _settle(self, hold: Hold, *, kept: bool) -> None:
+    def _settle_all(self, ended: list[TransactionHold]) -> None:
+        """Settle what the end of a transaction has decided."""
+        waiting = iter(ended)
+        try:
+            for hold in waiting:
+                self._settle(hold)
+        except BaseException:  # the process is being stopped; the others are released all the same
+            self._settle_all(list(waiting))
+            raise
+
+    def _settle(self, hold: TransactionHold) -> None:
         """Settle a hold; what it raises waits until Django's own work is done."""
         try:
-            if kept:
-                hold.keep()
-            else:
+            if hold.undone:
                 hold.cancel()
+            else:
+                hold.keep()
         except Exception as error:
             self._errors.append(error)
 
-    def _raise_errors(self) -> None:
-        if self._errors and not self._connection.in_atomic_block:
+    @contextmanager
+    def _waiting_errors(self) -> Iterator[None]:
+        """Keep errors back while others are still to be settled, also in nested transactions."""
+        self._settling += 1
+        try:
+            yield
+        finally:
+            self._settling -= 1
+
+    def _answer(self, failed: bool) -> None:
+        """Raise what the end of a transaction has brought about; log it after a rollback.
+
+        There is an error of the block's own then, which must not be replaced.
+        """
+        if failed:
+            self._log_errors()
+        if self._errors and not self._settling:
             errors, self._errors = self._errors, []
             if len(errors) == 1:
                 raise errors[0]
             raise ExceptionGroup("several scopes could not send their intents", errors)
 
     def _log_errors(self) -> None:
+        if self._settling:
+            return
         errors, self._errors = self._errors, []
         for error in errors:
             logger.error("while another error was raised: %s", error, exc_info=error)
-
-
-def ledger_of(connection: Any) -> Ledger:
-    """Return the connection's ledger, made on first use."""
-    ledger: Ledger | None = getattr(connection, _ATTRIBUTE, None)
-    if ledger is None:
-        ledger = Ledger(connection)
-        setattr(connection, _ATTRIBUTE, ledger)
-    return ledger

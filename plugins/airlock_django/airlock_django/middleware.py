@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 
-from airlock import DispatchError, Scope, scope
+from airlock import DispatchError, Phase, Scope, scope
 from airlock_core.resuming import Resumable
 from airlock_django import settings
-from airlock_django.streaming import AsyncBody, Body
-
-logger = logging.getLogger("airlock.django")
+from airlock_django.reporting import logger, report
+from airlock_django.scopes import DjangoScope
+from airlock_django.streaming import AsyncBody, Body, resumed
 
 
 class AirlockMiddleware:
@@ -61,7 +60,8 @@ class AirlockMiddleware:
             with resumable:
                 response = self.get_response(request)
         except BaseException as error:
-            current.exit(error)
+            if _still_open(current):
+                current.exit(error)
             raise
         return self._leave(resumable, request, response)
 
@@ -73,7 +73,8 @@ class AirlockMiddleware:
             with resumable:
                 response = await self.get_response(request)
         except BaseException as error:
-            await current.aexit(error)
+            if _still_open(current):
+                await current.aexit(error)
             raise
         if _follows(response):
             return self._leave(resumable, request, response)
@@ -86,7 +87,10 @@ class AirlockMiddleware:
         status = response.status_code
         if not _follows(response):
             self._end(current, flush, status)
-        elif response.is_async:
+            return response
+        # What a generator does when it is closed early is a part of the request, too.
+        response._resource_closers[:] = [resumed(resumable, c) for c in response._resource_closers]
+        if response.is_async:
 
             async def aend() -> None:
                 await self._aend(current, flush, status)
@@ -111,8 +115,10 @@ class AirlockMiddleware:
             return
         try:
             current.exit()
-        except DispatchError:
-            # The work is committed and the answer a success; the scope has reported the rest.
+        except DispatchError as error:
+            # The work is committed and the answer a success.
+            if not isinstance(current, DjangoScope):  # which has reported it
+                report(error)
             if settings.get("RAISE_DISPATCH_ERRORS"):
                 raise
 
@@ -124,7 +130,9 @@ class AirlockMiddleware:
             return
         try:
             await current.aexit()
-        except DispatchError:
+        except DispatchError as error:
+            if not isinstance(current, DjangoScope):
+                await sync_to_async(report)(error)
             if settings.get("RAISE_DISPATCH_ERRORS"):
                 raise
 
@@ -138,12 +146,10 @@ def _follows(response: Any) -> bool:
 
 def _still_open(current: Scope) -> bool:
     """Whether the view left the end of its scope to us."""
-    return not current.closed
+    return current.phase is Phase.OPEN
 
 
 def _discard(current: Scope, status: int) -> None:
     if len(current):
         logger.info("%s: discarded %d intents: response %d", current.name, len(current), status)
-    current.discard()
-
-
+    current.discard(f"response {status}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
-from airlock import ConfigurationError, DispatchError, Scope
+from airlock import ConfigurationError, DispatchError, Intent, Scope
 from airlock_django import settings
 from airlock_django.reporting import report
 
@@ -26,6 +27,7 @@ class DjangoScope(Scope):
         """Make a scope; it is not current before it is entered."""
         super().__init__(**arguments)
         self.using = checked_aliases(using)
+        self._to_report: list[DispatchError] | None = None
 
     def open(self, parent: Scope | None) -> None:
         """Let it accept intents; in a test run, strictly unless a setting says otherwise."""
@@ -38,10 +40,35 @@ class DjangoScope(Scope):
 
         return await sync_to_async(function, thread_sensitive=True)()
 
+    async def aexit(self, error: BaseException | None = None) -> None:
+        """Do what `exit()` does, without blocking the event loop."""
+        await self._reporting_off_loop(super().aexit(error))
+
+    async def aflush(self) -> None:
+        """Do what `flush()` does, without blocking the event loop."""
+        await self._reporting_off_loop(super().aflush())
+
+    async def aredispatch(self, intents: Sequence[Intent]) -> None:
+        """Do what `redispatch()` does, without blocking the event loop."""
+        await self._reporting_off_loop(super().aredispatch(intents))
+
+    async def _reporting_off_loop(self, ending: Awaitable[None]) -> None:
+        """Report where the receivers of the signal may block: use the ORM, or retry."""
+        self._to_report = []
+        try:
+            await ending
+        finally:
+            failures, self._to_report = self._to_report, None
+            for failure in failures:
+                await self.run_blocking(partial(report, failure))
+
     def answer(self, failure: DispatchError | None, error: BaseException | None) -> None:
         """Report what did not leave, then raise it as every scope does."""
         if failure is not None:
-            report(failure)
+            if self._to_report is None:
+                report(failure)
+            else:
+                self._to_report.append(failure)
         super().answer(failure, error)
 
     def release_failed(self, error: DispatchError) -> None:

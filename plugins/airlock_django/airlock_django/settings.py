@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import airlock
 from airlock import ConfigurationError, Intent
+from airlock_core.plugins import manager
 
 #: Every key of `AIRLOCK`, with its default.
 DEFAULTS: dict[str, Any] = {
@@ -42,10 +44,11 @@ def get(key: str) -> Any:
     return user_settings().get(key, DEFAULTS[key])
 
 
-class Unavailable:
-    """Stands for an executor or policy that cannot be imported: refuses every intent, clearly.
+class Unavailable(airlock.Policy):
+    """Stands for settings that cannot be used, such as a path that cannot be imported.
 
-    Running inline instead would send what must not be sent; `manage.py check` says the same.
+    It refuses every intent, clearly. Running inline, or without the policy that was meant, would
+    send what must not be sent; `manage.py check` says the same.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -53,10 +56,12 @@ class Unavailable:
         self.error = error
 
     def check(self, intent: Intent) -> None:
-        """Refuse the intent at its own line."""
+        """Refuse the intent at its own line, as an executor."""
         raise ConfigurationError(
-            f"{intent.name} cannot be enqueued: {self.error}. Run `manage.py check`."
+            f"{intent.name} cannot be enqueued: {self.error} Run `manage.py check`."
         ) from self.error
+
+    on_enqueue = check  # as a policy
 
     def __call__(self, intent: Intent) -> Any:
         """Refuse."""
@@ -66,33 +71,50 @@ class Unavailable:
 def imported(value: Any, key: str) -> Any:
     """Return what a dotted path names; anything but a dotted path as it is.
 
+    Where a policy or an executor is wanted and the path names a class, one is made of it.
+
     Raises:
-        ConfigurationError: it cannot be imported; the message says what to correct.
+        ConfigurationError: it cannot be imported or made; the message says what to correct.
     """
     if not isinstance(value, str) or "." not in value:
         return value
     from django.utils.module_loading import import_string
 
     try:
-        return import_string(value)
-    except ImportError as error:
+        found = import_string(value)
+    except Exception as error:  # a module may raise anything while it is imported
         raise ConfigurationError(
             f"AIRLOCK[{key!r}] = {value!r} cannot be imported: {error}. Correct the path, or "
             "install the distribution that it belongs to."
         ) from error
+    if not isinstance(found, type) or key == "SCOPE_CLASS":
+        return found
+    try:
+        return found()
+    except TypeError as error:
+        raise ConfigurationError(
+            f"AIRLOCK[{key!r}] = {value!r} is a class that cannot be made without arguments: "
+            f"{error}. Name an instance instead."
+        ) from error
+
+
+_may_follow = False
 
 
 def apply() -> None:
     """Make the settings airlock's configuration. Called by the app config, and on each override."""
+    global _may_follow
+    _may_follow = get("STRICT") is None
     using = get("USING")
-    executor: Any
     try:
-        executor = imported(get("EXECUTOR"), "EXECUTOR")
-        airlock.configure(executor=executor)
-        airlock.configure(policy=imported(get("POLICY"), "POLICY"))
-        airlock.configure(scope_cls=imported(get("SCOPE_CLASS"), "SCOPE_CLASS"))
+        airlock.configure(
+            executor=imported(get("EXECUTOR"), "EXECUTOR"),
+            policy=imported(get("POLICY"), "POLICY"),
+            scope_cls=imported(get("SCOPE_CLASS"), "SCOPE_CLASS"),
+        )
     except ConfigurationError as error:
-        airlock.configure(executor=Unavailable(error))
+        unavailable = Unavailable(error)
+        airlock.configure(executor=unavailable, policy=unavailable)
     airlock.configure(
         scope_kwargs={} if using is None else {"using": using},
         strict=_strict(),
@@ -101,9 +123,14 @@ def apply() -> None:
 
 
 def require() -> None:
-    """Raise `PluginError` unless every plugin of `REQUIRE` is loaded."""
+    """Raise `PluginError` unless every plugin of `REQUIRE` and `AIRLOCK_REQUIRE` is loaded.
+
+    At the start, not at the first request: a missing audit policy must not fail open.
+    """
     if get("REQUIRE"):
         airlock.configure(require=get("REQUIRE"))
+    if os.environ.get("AIRLOCK_REQUIRE"):
+        manager.load()
 
 
 def _strict() -> bool:
@@ -115,14 +142,23 @@ def _strict() -> bool:
     return bool(settings.DEBUG) or airlock.get_configuration().strict
 
 
-def follow_test_runner() -> None:
-    """Be strict while Django's test environment is set up, unless a setting says otherwise.
+def tests_run() -> bool:
+    """Whether Django's test environment is set up.
 
     `mail.outbox` is there exactly then: https://docs.djangoproject.com/en/stable/topics/testing/tools/#email-services
     """
-    if airlock.get_configuration().strict or get("STRICT") is not None:
-        return
     from django.core import mail
 
-    if hasattr(mail, "outbox"):
+    return hasattr(mail, "outbox")
+
+
+def follow_test_runner() -> None:
+    """Be strict while Django's test environment is set up, unless a setting says otherwise.
+
+    Asked by each scope, since the environment is set up after the apps are; answered once, so that
+    what a test configures itself stays.
+    """
+    global _may_follow
+    if _may_follow and tests_run():
+        _may_follow = False
         airlock.configure(strict=True)

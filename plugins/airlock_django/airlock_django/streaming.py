@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
+from airlock import Phase
 from airlock_core.resuming import Resumable
 
 
@@ -44,10 +45,6 @@ class Body(Iterator[Any]):
 
     def close(self) -> None:
         """End the scope, where the body was not read to its end."""
-        close = getattr(self._content, "close", None)
-        if close is not None:
-            with self._resumable:
-                close()
         if self._begun:
             _discard(self._resumable, GeneratorExit())
         else:
@@ -107,6 +104,16 @@ class AsyncBody(AsyncIterator[Any]):
             self._end()
 
 
+def resumed(resumable: Resumable, close: Callable[[], Any]) -> Callable[[], None]:
+    """Have what closes a body run in the scope of its request."""
+
+    def close_in_scope() -> None:
+        with resumable:
+            close()
+
+    return close_in_scope
+
+
 def _discard(resumable: Resumable, error: BaseException) -> None:
-    if not resumable.scope.closed:
+    if resumable.scope.phase is Phase.OPEN:
         resumable.scope.exit(error)

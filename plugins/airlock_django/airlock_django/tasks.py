@@ -7,7 +7,7 @@ from typing import Any
 
 from airlock import Executor, Intent, IntentError, hookimpl
 
-_MODULES = ("django.tasks", "django_tasks")
+_MODULES = ("django.tasks.base", "django_tasks.base")
 
 
 class DjangoTasksExecutor(Executor):
@@ -32,10 +32,10 @@ class DjangoTasksExecutor(Executor):
             )
         try:
             task = self._prepared(intent)
-        except TypeError as error:
+        except Exception as error:  # unknown to using(), or refused by the backend
             raise IntentError(
-                f"{intent.name} does not take these _dispatch_options: {error}. "
-                "Use those of Task.using()."
+                f"{intent.name} does not take these _dispatch_options: {error} "
+                "Use those of Task.using() that its backend supports."
             ) from error
         from airlock import get_configuration
         from airlock_core.calls import check_arguments
