@@ -1,0 +1,86 @@
+"""A call of `apply_async` that becomes an intent: what it was given, and what it returns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any
+
+from airlock import Intent, IntentError
+from airlock_celery.checking import check_arity
+from airlock_core.admission import snapshot
+from airlock_core.entry import enqueue_from
+
+
+class Call:
+    """What `apply_async` was called with, in any of its legal forms.
+
+    Attributes:
+        args: the task's positional arguments.
+        kwargs: the task's keyword arguments.
+        options: everything else.
+    """
+
+    def __init__(
+        self, method: Callable[..., Any], positional: tuple[Any, ...], named: dict[str, Any]
+    ) -> None:
+        """Sort the arguments.
+
+        Args:
+            method: the `apply_async` that was meant, as a bound method.
+            positional: the positional arguments of the call.
+            named: its keyword arguments.
+        """
+        if len(positional) > 2:
+            positional, named = (), _by_name(method, positional, named)
+        options = dict(zip(("args", "kwargs"), positional, strict=False))
+        if twice := options.keys() & named.keys():
+            raise TypeError(f"apply_async() got multiple values for argument {min(twice)!r}")
+        options.update(named)
+        self.args: Any = options.pop("args", None) or ()
+        self.kwargs: Any = options.pop("kwargs", None) or {}
+        self.options = options
+
+    def enqueue(self, caller: FrameType, task: Any) -> Intent:
+        """Make an intent of it.
+
+        What Celery would have done at this line happens at this line: the arguments are checked
+        against the task, and changing them afterwards changes nothing.
+        """
+        self._check(task)
+        copies: dict[int, Any] = {}
+        args = tuple(snapshot(value, True, copies) for value in self.args)
+        kwargs = {key: snapshot(value, True, copies) for key, value in self.kwargs.items()}
+        return enqueue_from(caller, task, args, kwargs, self.options)
+
+    def enqueue_task(self, caller: FrameType, task: Any) -> Any:
+        """Make an intent of a task's call.
+
+        Returns:
+            The `AsyncResult` of the id that the worker will see.
+        """
+        self._check(task)
+        check_arity(task, self.args, self.kwargs)
+        return task.AsyncResult(self.enqueue(caller, task).id)
+
+    def _check(self, task: Any) -> None:
+        if not isinstance(self.args, list | tuple) or not isinstance(self.kwargs, Mapping):
+            raise IntentError(
+                f"{task.name} was called with args={self.args!r} and kwargs={self.kwargs!r}. "
+                "Give a list or a tuple, and a mapping."
+            )
+
+
+def _by_name(
+    method: Callable[..., Any], positional: tuple[Any, ...], named: dict[str, Any]
+) -> dict[str, Any]:
+    """Name the positional arguments as the method that was meant names them."""
+    bound = inspect.signature(method).bind(*positional, **named)
+    found: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        if bound.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            found.update(value)
+        else:
+            found[name] = value
+    return found

@@ -1,0 +1,59 @@
+"""A scope around each execution of a task: success flushes, failure and retry discard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airlock import scope
+from airlock_celery.replacing import defines
+
+# On a task's request: its execution has a scope. A task that calls itself, and a class that calls
+# the `__call__` of its base, run in the scope that is there.
+_HAS_SCOPE = "_airlock_scope"
+
+
+def execute(
+    task: Any,
+    call: Callable[..., Any],
+    own_call: bool,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Run a task in a scope where a worker executes it, or `task.apply()`.
+
+    An error of the flush is the task's own: it fails before its result is stored and, with
+    `acks_late`, before its message is acknowledged.
+
+    Args:
+        task: the task.
+        call: its `__call__`.
+        own_call: whether that is the application's; Celery's would make another request, without
+            an id, where its tracer goes straight to `run`.
+        args: the task's positional arguments.
+        kwargs: its keyword arguments.
+    """
+    request = task.request
+    if request.called_directly or getattr(request, _HAS_SCOPE, False):
+        return call(*args, **kwargs)
+    setattr(request, _HAS_SCOPE, True)
+    body = call if own_call else task.run
+    with scope(name=f"task {task.name}"):
+        return body(*args, **kwargs)
+
+
+def is_executed(task: Any) -> bool:
+    """Whether its executions get a scope: those of Celery's own tasks do not.
+
+    All but map and starmap, which call the application's tasks one after the other.
+    """
+    own = type(task).__module__ == "celery.app.builtins"
+    return not own or task.name in ("celery.map", "celery.starmap")
+
+
+def has_own_call(cls: type) -> bool:
+    """Whether a task class, or a base of it in the application, defines a `__call__`."""
+    from celery import Task
+
+    bases = (base for base in cls.__mro__ if not issubclass(Task, base))
+    return any(defines(base, "__call__") for base in bases)

@@ -1,0 +1,92 @@
+"""Whose publish is it: asked for by the application, or Celery's or airlock's own business.
+
+Only what the application asks for may be held in a scope. A retry that were held would be lost,
+since the exception that follows it discards the scope; so would the next step of a chain.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from types import FrameType
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Stands for every id in `publishing()`.
+EVERYTHING = ""
+
+# What airlock, or a call that passes through, is publishing here: nothing (None), everything, or
+# the one task of an id.
+_publishing: ContextVar[str | None] = ContextVar("airlock_celery", default=None)
+
+# Whoever gives one of these has taken the publish in hand: Celery for the members of a group and
+# for beat, an application for its own connection.
+_IN_HAND = ("producer", "publisher", "connection", "group_id", "chord")
+
+# The modules through which an application asks for a publish, and the functions in them that do
+# so on Celery's own behalf.
+_ASKING = frozenset({"celery.app.task", "celery.canvas", "celery.local"})
+_OWN = frozenset({"retry", "replace", "on_replace", "add_to_chord"})
+
+
+def publishing(
+    task_id: str | None, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Call `function`, and let what it publishes through.
+
+    Args:
+        task_id: the one task that is let through, or `EVERYTHING`. Where tasks run eagerly it must
+            be the one: the bodies of tasks run meanwhile, and what they ask for is the
+            application's.
+        function: what publishes.
+        *args: its arguments.
+        **kwargs: its keyword arguments.
+    """
+    token = _publishing.set(task_id)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        _publishing.reset(token)
+
+
+def asking_frame(app: Any, options: Mapping[str, Any]) -> FrameType | None:
+    """Return the frame of the application's line that asks for a publish.
+
+    Args:
+        app: the Celery app.
+        options: the options given to `apply_async`.
+
+    Returns:
+        The frame, or None where the publish is not the application's and must go out as it is.
+    """
+    current = _publishing.get()
+    if current is not None and current in (EVERYTHING, options.get("task_id")):
+        return None
+    if any(options.get(option) is not None for option in _IN_HAND):
+        return None
+    worker_task = app.current_worker_task
+    if worker_task and worker_task.request.id and worker_task.request.id == options.get("task_id"):
+        return None  # the running task sends itself: a retry or a replacement
+    return _application_frame()
+
+
+def _application_frame() -> FrameType | None:
+    """Walk out of Celery's frames, to the line that they stand for, where they stand for one."""
+    frame: FrameType | None = sys._getframe(2)
+    celerys: FrameType | None = None
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        package = module.partition(".")[0]
+        if package in ("celery", "kombu"):
+            celerys = frame
+        elif package != "airlock_celery":
+            break
+        frame = frame.f_back
+    if celerys is not None and (
+        celerys.f_globals["__name__"] not in _ASKING or celerys.f_code.co_name in _OWN
+    ):
+        return None
+    return frame

@@ -1,0 +1,87 @@
+"""One intent on its way: the call of `apply_async` that it stands for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airlock import IntentError
+from airlock_celery.kinds import is_signature, kind_of
+from airlock_celery.ownership import EVERYTHING, publishing
+
+if TYPE_CHECKING:
+    from airlock import Intent
+
+# Header names that are Celery's own: a message that had them overwritten would not arrive.
+_CELERYS_HEADERS = frozenset({
+    "argsrepr", "callbacks", "chain", "chord", "correlation_id", "errbacks", "eta", "expires",
+    "group", "group_index", "id", "ignore_result", "kwargsrepr", "lang", "origin", "parent_id",
+    "reply_to", "replaced_task_nesting", "retries", "root_id", "shadow", "stamped_headers",
+    "stamps", "task", "timelimit",
+})  # fmt: skip
+
+
+def send(intent: Intent, *, eager: bool = False, **defaults: Any) -> Any:
+    """Send an intent with the context variables of its `enqueue` line.
+
+    Args:
+        intent: the intent of a task or signature.
+        eager: whether its app runs tasks instead of sending them.
+        **defaults: options of `apply_async` where the caller has given none: the producer.
+
+    Returns:
+        Celery's own result: an `AsyncResult`, or a `GroupResult`.
+    """
+    return intent.run(_apply, intent, eager, defaults)
+
+
+def given_id(intent: Intent) -> str | None:
+    """Return the id that the caller chose, in the options or by freezing a signature."""
+    given = intent.dispatch_options.get("task_id")
+    if given is None and is_signature(intent.task):
+        given = _frozen_id(intent.task)
+    return given
+
+
+def _apply(intent: Intent, eager: bool, defaults: dict[str, Any]) -> Any:
+    task, task_id = intent.task, intent.id
+    options = {**defaults, **intent.dispatch_options, "task_id": task_id}
+    if "producer" in defaults and options["producer"] is None:
+        options["producer"] = defaults["producer"]
+    if intent.has_meta:
+        options["headers"] = _headers(intent)
+    if is_signature(task) and kind_of(task) == "chain":
+        task = _with_id(task, task_id)
+    let_through = task_id if eager else EVERYTHING
+    return publishing(let_through, task.apply_async, intent.args, dict(intent.kwargs), **options)
+
+
+def _headers(intent: Intent) -> dict[str, Any]:
+    """Join what the plugins have put in `meta` with the headers that the caller gave."""
+    if clash := _CELERYS_HEADERS & intent.meta.keys():
+        raise IntentError(
+            f"intent.meta[{min(clash)!r}] would overwrite a header of Celery's own. "
+            "Choose another key."
+        )
+    own = intent.dispatch_options.get("headers")
+    if own is None and is_signature(intent.task):
+        own = intent.task.options.get("headers")
+    return {**intent.meta, **(own or {})}
+
+
+def _frozen_id(signature: Any) -> str | None:
+    """Return the id of the result that a frozen signature stands for."""
+    if kind_of(signature) == "chord":
+        body = signature.body
+        return None if body is None else _frozen_id(body)
+    given: str | None = signature.options.get("task_id")
+    return given
+
+
+def _with_id(chain: Any, task_id: str) -> Any:
+    """Give the id to a group at the end of a chain, which would make one of its own."""
+    last: Any = chain.tasks[-1] if chain.tasks else None
+    if not is_signature(last) or kind_of(last) != "group" or "task_id" in last.options:
+        return chain
+    chain = chain.clone()
+    chain.tasks[-1].options["task_id"] = task_id
+    return chain

@@ -1,0 +1,42 @@
+"""Real Celery workers in processes of their own.
+
+with Worker("scoped_shop", broker=url, pool="prefork", path=APPS) as worker:
+    ...
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import servers
+
+
+class Worker(servers.Server):
+    """A worker of one app, with two children or threads where its pool has them.
+
+    Args:
+        app: the module of the app, for `celery -A`.
+        broker: the broker's address, which the module finds in `AIRLOCK_TEST_BROKER`.
+        pool: Celery's name for the pool.
+        path: the directory that the module is in.
+    """
+
+    ready_when_it_logs = " ready."
+    stop_signal = signal.SIGTERM
+
+    def __init__(self, app: str, broker: str, pool: str, path: Path) -> None:
+        self.app, self.broker, self.pool, self.path = app, broker, pool, path
+
+    def command(self) -> list[str]:
+        """Return the command that works off the queue."""
+        python_path = os.pathsep.join(
+            [str(self.path), *filter(None, [os.environ.get("PYTHONPATH")])]
+        )
+        environment = [f"AIRLOCK_TEST_BROKER={self.broker}", f"PYTHONPATH={python_path}"]
+        options = f"--pool {self.pool} --concurrency 2 --loglevel INFO --hostname {self.pool}@test"
+        quick = "--without-gossip --without-mingle --without-heartbeat"
+        celery = [sys.executable, "-m", "celery", "-A", self.app, "worker"]
+        return ["env", *environment, *celery, *options.split(), *quick.split()]
