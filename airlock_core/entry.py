@@ -156,11 +156,15 @@ def scope(
     defaults = configuration.current
     if policy is None:
         policy = defaults.policy
+    if policy is not None:
+        scope_kwargs["policy"] = policy
+    if executor is not None:
+        scope_kwargs["executor"] = executor
+    if defaults.scope_kwargs:
+        scope_kwargs = {**defaults.scope_kwargs, **scope_kwargs}
     cls = scope_cls or defaults.scope_cls or Scope
     try:
-        if defaults.scope_kwargs:
-            scope_kwargs = {**defaults.scope_kwargs, **scope_kwargs}
-        made = cls(policy=policy, executor=executor, **scope_kwargs)
+        made = cls(**scope_kwargs)
     except TypeError as error:
         raise ConfigurationError(
             f"airlock.{cls.__name__} cannot be made: {error}. Look at the arguments of "

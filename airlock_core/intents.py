@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import Context
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airlock_core.calls import is_coroutine_function
@@ -104,6 +104,9 @@ def _call_each(callbacks: Iterator[Callable[[], None]], errors: list[Exception])
             errors.append(error)
 
 
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
 class Intent:
     """One side effect, from `enqueue()` to its end.
 
@@ -150,9 +153,7 @@ class Intent:
         self.task = task
         self.args = args
         self.kwargs = kwargs
-        self.dispatch_options: Mapping[str, Any] = (
-            {} if dispatch_options is None else dispatch_options
-        )
+        self.dispatch_options = _NO_OPTIONS if dispatch_options is None else dispatch_options
         self.scope = scope
         self.policies = policies
         self.holds: tuple[Hold, ...] = ()
