@@ -43,13 +43,11 @@ def leave(scope: Scope, error: BaseException | None, wanted: Exit | None, reason
     closed = False
     failure = None
     try:
-        scope.lock.acquire()  # `with` costs 80 ns more
-        try:
+        # Not acquire() and release(), 80 ns cheaper: a signal between the two would keep it locked.
+        with scope.lock:
             if scope.phase is OPEN:
                 closed = True
                 scope.phase = LEAVING
-        finally:
-            scope.lock.release()
         if closed and not len(scope) and not manager.hooks.scope_exit:
             _end_empty(scope, error is not None or wanted is DISCARD)
             return
@@ -69,13 +67,11 @@ async def aleave(scope: Scope, error: BaseException | None, wanted: Exit | None)
     closed = False
     failure = None
     try:
-        scope.lock.acquire()  # `with` costs 80 ns more
-        try:
+        # Not acquire() and release(), 80 ns cheaper: a signal between the two would keep it locked.
+        with scope.lock:
             if scope.phase is OPEN:
                 closed = True
                 scope.phase = LEAVING
-        finally:
-            scope.lock.release()
         if closed and not len(scope) and not manager.hooks.scope_exit:
             _end_empty(scope, error is not None or wanted is DISCARD)
             return

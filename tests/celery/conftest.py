@@ -16,6 +16,7 @@ import pytest
 import redis
 from celery import Celery, _state
 
+import airlock
 import celery_workers
 
 APPS = Path(__file__).parent / "apps"
@@ -45,6 +46,14 @@ def _current_app() -> Iterator[None]:
     yield
     _state._tls.current_app, _state.default_app = before
     _state._on_app_finalizers &= shared
+
+
+@pytest.fixture(autouse=True)
+def _as_the_library_starts() -> Iterator[None]:
+    """No settings of a test before, such as those of Django's."""
+    airlock.reset_configuration()
+    yield
+    airlock.reset_configuration()
 
 
 @pytest.fixture

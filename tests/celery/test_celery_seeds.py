@@ -76,9 +76,12 @@ def test_task_execution_scoping(block, supplied, broker):
     assert [order.status for order in supplied["saved"]] == ["processed"]
 
 
+NESTED = blocks(TWO, "Task execution scoping")
+
+
 def test_a_scope_in_a_task(supplied, broker):
     """`with airlock.scope()` within a task does the same."""
-    first, second = blocks(TWO, "Task execution scoping")
+    first, second = NESTED
     process_order = second.run(**first.run(**supplied))["process_order"]
 
     assert process_order.apply((-7,)).state == "FAILURE"
@@ -99,11 +102,14 @@ def test_dispatching_via_celery(block, supplied, broker):
     assert [message.kwargs for message in sent(broker)] == [{"user_id": 123}, {"item_id": 456}]
 
 
+COMBINING = blocks(ONE, "Combining Both Patterns")
+
+
 def test_combining_both_patterns(supplied, broker, app):
     """The scoped task is sent; when it runs, it sends its follow-up."""
     from airlock.integrations.executors.celery import celery_executor
 
-    (block,) = blocks(ONE, "Combining Both Patterns")
+    (block,) = COMBINING
     namespace = block.run(**supplied, app=app, celery_executor=celery_executor)
 
     (message,) = sent(broker)
@@ -127,6 +133,9 @@ def test_celery_options(block, supplied, broker):
     assert message.headers["eta"] is not None
 
 
+POLICIES = blocks(TWO, "Applying policies")
+
+
 def test_applying_policies(supplied, broker):
     """The cascade is cut: saving the user does not enrich the user once more.
 
@@ -136,7 +145,7 @@ def test_applying_policies(supplied, broker):
     @supplied["send_email"].app.task(shared=False, name="shop.log_api_usage")
     def log_api_usage(user_id, data): ...
 
-    (block,) = blocks(TWO, "Applying policies")
+    (block,) = POLICIES
     airlock.configure(strict=False)  # its User.save() has the name of an argument wrong
     try:
         namespace = block.run(
@@ -177,6 +186,12 @@ def test_selective_migration(block, supplied, broker, app):
         namespace["old_task"].delay(123)
 
 
+BLANKET, BLANKET_ALONE = (
+    blocks(ONE, "Blanket Migration"),
+    blocks(TWO, "Blanket migration"),
+)
+
+
 @pytest.fixture
 def installed() -> Iterator[list]:
     """The apps with the intercept, which is taken out after the test."""
@@ -188,7 +203,7 @@ def installed() -> Iterator[list]:
 
 def test_blanket_migration(supplied, broker, installed):
     """The intercept holds calls in a scope, and lets them through outside; both warn."""
-    install, inside, outside = blocks(ONE, "Blanket Migration")
+    install, inside, outside = BLANKET
     namespace = install.run(**supplied)
     installed.append(namespace["app"])
 
@@ -209,7 +224,7 @@ def test_blanket_migration(supplied, broker, installed):
 
 def test_blanket_migration_makes_no_difference_without_scopes(supplied, broker, installed):
     """Outside scopes a task is sent as ever, and runs as ever."""
-    (install,) = blocks(TWO, "Blanket migration")
+    (install,) = BLANKET_ALONE
     app = install.run(**supplied)["app"]
     installed.append(app)
 
@@ -223,3 +238,12 @@ def test_blanket_migration_makes_no_difference_without_scopes(supplied, broker, 
 
     assert sent(broker)[0].id == result.id
     assert doubled.apply((21,)).get() == 42
+
+
+def test_no_example_is_left_out():
+    """Each Python example of both documents is run here; Django's, in the tests of its plugin."""
+    here = [SCOPING, NESTED, DISPATCH, COMBINING, OPTIONS, POLICIES, SELECTIVE, BLANKET]
+    django = [*blocks(ONE, "Using with Django"), *blocks(TWO, "Using with Django")]
+    tested = {block for examples in (*here, BLANKET_ALONE, django) for block in examples}
+
+    assert tested == {*blocks(ONE), *blocks(TWO)}

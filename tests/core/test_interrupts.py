@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import random
 import signal
-import threading
 
 import pytest
 
@@ -211,12 +210,6 @@ def test_the_log_says_what_was_left(send, caplog):
 # Anywhere
 
 
-main_thread = pytest.mark.skipif(
-    threading.current_thread() is not threading.main_thread(), reason="signals need the main thread"
-)
-
-
-@main_thread
 @pytest.mark.parametrize("kind", ["inline", "executor", "nested", "policies", "holds"])
 def test_a_signal_at_any_moment_loses_nothing_in_silence(kind, test_size):
     """Ctrl-C at random moments of enqueue and exit: every intent has an end that is true.
@@ -303,7 +296,6 @@ def _check(kind, sent, intents, scopes):
         assert len(sent) - before == len(error.undelivered) + len(error.failed)
 
 
-@main_thread
 def test_a_signal_handler_may_enqueue(test_size):
     """Its intent leaves with the scope it interrupts, or it is told that it is too late."""
     chance = random.Random(1)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
+
 import pytest
 
 import airlock
@@ -203,3 +207,25 @@ def test_the_pytest_plugin_can_be_left_out(pytester):
     )
     result = pytester.runpytest_subprocess("-q", "-p", "no:airlock", "-p", "no:django")
     result.assert_outcomes(passed=1)
+
+
+def test_only_the_contract_needs_pytest():
+    """A project with another test runner has the recorder and the rest; the suite says what it needs."""
+    program = """
+        import sys
+        sys.modules["pytest"] = None
+        import airlock
+        from airlock.testing import ExecutorContract, RecordingExecutor, plugins
+        recorder = RecordingExecutor()
+        with plugins(), airlock.scope(executor=recorder):
+            airlock.enqueue(print, 1)
+        print(recorder.names)
+        class TestMine(ExecutorContract): pass
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["['builtins.print']"]
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: airlock.testing.ExecutorContract needs pytest: pip install pytest"
+    )

@@ -6,10 +6,6 @@ import re
 import subprocess
 import sys
 
-import pytest
-
-pytest.importorskip("mypy")
-
 # Each line with `# error` must be refused, every other one accepted.
 SNIPPET = '''
 import contextlib

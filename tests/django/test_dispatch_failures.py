@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextvars import Context, copy_context
 from typing import Any
 
 import pytest
@@ -126,6 +127,34 @@ def test_a_receiver_may_send_again(broken: Any, ask: Ask, receiver: str) -> None
     assert ask("/two").status_code == 200
     assert counted == [0]
     assert sent == [intent.id for intent in scopes[0].intents]
+
+
+@pytest.mark.parametrize("receiver", ["sync", "async"])
+def test_a_receiver_whose_retry_fails_is_not_asked_again(
+    broken: Any, ask: Ask, receiver: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the broker is still down, the retry raises in the receiver, and that is the end of it."""
+    told: list[airlock.DispatchError] = []
+    contexts: list[Context] = []
+
+    def again(error: airlock.DispatchError, **kwargs: Any) -> None:
+        told.append(error)
+        contexts.append(copy_context())
+        error.retry()
+
+    async def again_async(error: airlock.DispatchError, **kwargs: Any) -> None:
+        told.append(error)
+        contexts.append(copy_context())
+        await error.aretry()
+
+    chosen: Any = again if receiver == "sync" else again_async
+    dispatch_failed.connect(chosen)
+    assert ask("/two").status_code == 200
+    assert len(told) == 1
+    assert "dispatch_failed raised" in caplog.text
+    with pytest.raises(airlock.DispatchError):
+        contexts[0].run(told[0].retry)  # later, in what it left behind: that is a new failure
+    assert len(told) == 2
 
 
 def test_a_receiver_that_raises_harms_nobody(

@@ -4,42 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-SETTINGS = """
-# settings.py
-INSTALLED_APPS = [
-    ...
-    "airlock.integrations.django",  # Auto-configures airlock
-]
+import pytest
 
-MIDDLEWARE = [
-    ...
-    "airlock.integrations.django.AirlockMiddleware",
-]
-
-AIRLOCK = {
-    "EXECUTOR": "airlock.integrations.executors.celery.celery_executor",
-}
-"""
-
-VIEW = """
-import airlock
-
-def checkout_view(request):
-    order = process_checkout(request)
-    airlock.enqueue(send_confirmation, order_id=order.id)
-    airlock.enqueue(notify_warehouse, order_id=order.id)
-    return HttpResponse("OK")
-# Both tasks dispatch via Celery after transaction.on_commit()
-"""
-
-TASK = """
-@app.task
-@airlock.scoped()
-def process_order(order_id):
-    # Automatically uses DjangoScope with transaction.on_commit()
-    order = Order.objects.get(id=order_id)
-    airlock.enqueue(send_notification, order_id=order_id)
-"""
+from seed_documents import blocks
 
 # What they leave out: the other apps where they write "...", the tasks, and the row.
 AROUND = {
@@ -72,14 +39,12 @@ from twinapp.models import Row
 
 def process_checkout(request):
     return Row.objects.create(token="order")
-"""
-    + VIEW,
+""",
     "shop/work.py": """
 import airlock
 from shop.tasks import app, send_notification
 from twinapp.models import Row as Order
-"""
-    + TASK,
+""",
     "shop/tests.py": """
 from celery.signals import before_task_publish
 from django.db import connection, transaction
@@ -135,15 +100,21 @@ class Wrapped(Examples, TestCase):
 }
 
 
-def test_the_django_examples_run(run_django: Any) -> None:
+@pytest.mark.parametrize("document", ["airlock-celery-1.md", "airlock-celery-2.md"])
+def test_the_django_examples_run(document: str, run_django: Any) -> None:
     """Settings, view and task, by a real project with Celery, with and without `TestCase`."""
-    settings = SETTINGS + (
+    shown, view, task = (block.code for block in blocks(document, "Using with Django"))
+    # "..." and a string on the next line are one element for Python: the comma was left out.
+    settings = shown.replace("    ...\n", "    ...,\n") + (
         "INSTALLED_APPS = ['twinapp', 'shop', *INSTALLED_APPS]\n"
         "INSTALLED_APPS = [app for app in INSTALLED_APPS if app is not ...]\n"
         "MIDDLEWARE = [path for path in MIDDLEWARE if path is not ...]\n"
     )
-    # "..." and a string on the next line are one element for Python: the comma was left out.
-    settings = settings.replace("    ...\n", "    ...,\n")
-    done = run_django("test", "shop", settings=settings, files=AROUND)
+    files = {
+        **AROUND,
+        "shop/views.py": AROUND["shop/views.py"] + view,
+        "shop/work.py": AROUND["shop/work.py"] + task,
+    }
+    done = run_django("test", "shop", settings=settings, files=files)
     assert done.returncode == 0, done.stderr
     assert "Ran 4 tests" in done.stderr

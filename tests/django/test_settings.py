@@ -277,3 +277,17 @@ def test_a_plugin_that_the_environment_requires_is_missed_at_the_start(
     done = run_django("check")
     assert done.returncode != 0
     assert "the required plugin 'audit' is missing" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("choice", "starts"), [("no:rq", True), ("django", True), ("celery", False), ("", False)]
+)
+def test_a_process_does_not_start_without_our_own_plugin(
+    run_django: Any, monkeypatch: pytest.MonkeyPatch, choice: str, starts: bool
+) -> None:
+    """Where AIRLOCK_PLUGINS leaves it out, effects would leave before the commit, in silence."""
+    with monkeypatch.context() as patched:
+        patched.setenv("AIRLOCK_PLUGINS", choice)
+        done = run_django("check")
+    assert (done.returncode == 0) is starts, done.stderr
+    assert ("leaves out the plugin 'django'" in done.stderr) is not starts

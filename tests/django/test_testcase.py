@@ -211,13 +211,17 @@ class Blocks(TestCase):
         assert sent == ["inside", "outside"]
 
     def test_effects_can_be_recorded(self) -> None:
-        """`captured_effects` records what leaves instead of running it."""
+        """`captured_effects` records what leaves instead of running it, in its block alone."""
         with captured_effects() as effects:
             with airlock.scope(), transaction.atomic():
                 airlock.enqueue(sent.append, "a")
             assert len(effects) == 1
         assert sent == []
         assert effects.calls[0][1] == ("a",)
+        with airlock.scope():
+            airlock.enqueue(sent.append, "b")
+        assert sent == ["b"]
+        assert len(effects) == 1
 
     def test_strict_is_on(self) -> None:
         """Wrong arguments fail where they are enqueued."""

@@ -263,11 +263,26 @@ def test_the_environment_disables_a_plugin(environment, choice):
     assert printed.splitlines() == ["sent to ann@example.org", "dispatched"]
 
 
+def _ours(wheels: Path) -> list[Path]:
+    found = list(wheels.glob("airlock_*.whl"))
+    assert len(found) == len([ROOT, *PLUGINS, *SAMPLES])
+    return found
+
+
 def test_a_wheel_is_typed(wheels):
     """Each of our wheels has its py.typed, so that type checkers read its annotations."""
-    for wheel in wheels.glob("airlock_*.whl"):
+    for wheel in _ours(wheels):
         names = zipfile.ZipFile(wheel).namelist()
         packages = {name.partition("/")[0] for name in names if name.endswith("/__init__.py")}
         top = {name for name in packages if f"{name}/__init__.py" in names}
         assert top
         assert all(f"{name}/py.typed" in names for name in top), wheel.name
+
+
+def test_a_wheel_has_its_licence(wheels):
+    """Each of our wheels carries the text of the licence, whoever unpacks it."""
+    text = (ROOT / "LICENSE").read_bytes()
+    for path in _ours(wheels):
+        with zipfile.ZipFile(path) as wheel:
+            licences = [name for name in wheel.namelist() if name.endswith("/licenses/LICENSE")]
+            assert [wheel.read(name) for name in licences] == [text], path.name

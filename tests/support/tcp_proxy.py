@@ -1,4 +1,4 @@
-"""A proxy in front of a server that counts round trips, and can cut the line or hold its tongue."""
+"""A proxy in front of a server: it counts round trips, cuts or stalls the line, or holds its tongue."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ class Proxy:
         round_trips: how often clients have sent something, and then waited for the answer.
         cut_after: after how many further bytes from clients all lines are cut; None is never.
         silent: whether the server's answers are kept back.
+        stall_after: after how many bytes of a longer message its rest is swallowed, while the line
+            stays open; None is never.
+        stalled: set when that has begun.
     """
 
     def __init__(self, target: int) -> None:
@@ -28,6 +31,8 @@ class Proxy:
         self.round_trips = 0
         self.cut_after: int | None = None
         self.silent = False
+        self.stall_after: int | None = None
+        self.stalled = threading.Event()
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
 
@@ -86,6 +91,10 @@ class Proxy:
                 while select.select([client], [], [], SILENCE)[0] and (more := client.recv(65536)):
                     data += more
                 self.round_trips += 1
+                if self.stall_after is not None and len(data) >= self.stall_after:
+                    server.sendall(data[: self.stall_after])
+                    self._swallow(client)
+                    break
                 if self.cut_after is not None:
                     data = data[: self.cut_after]
                     self.cut_after -= len(data)
@@ -94,6 +103,12 @@ class Proxy:
                     self.cut_after = None
                     self.cut()
         self._end(client, server)
+
+    def _swallow(self, client: socket.socket) -> None:
+        self.stall_after = None
+        self.stalled.set()
+        while client.recv(65536):
+            pass
 
     def _downstream(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):

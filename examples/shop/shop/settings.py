@@ -25,9 +25,8 @@ MIDDLEWARE = [
     "airlock_django.AirlockMiddleware",
 ]
 
-# A shop in earnest adds this. It then does not start where one of the two is missing; left out
-# here so that you can see the demo fail: AIRLOCK_PLUGINS=no:django make demo
-# AIRLOCK = {"REQUIRE": ["celery", "django"]}
+# It does not start where one of the two is missing.
+AIRLOCK = {"REQUIRE": ["celery", "django"]}
 
 DATABASES = {
     "default": {

@@ -31,6 +31,15 @@ def is_unreachable(error: BaseException | None, app: Any) -> bool:
     )
 
 
+def is_lost_on_the_way(error: BaseException, app: Any) -> bool:
+    """Whether a broker that had answered went away while it was given a message.
+
+    It may have the message all the same. Where Celery gave up on the result backend, with a
+    `RuntimeError`, it had not come to sending yet.
+    """
+    return is_unreachable(error, app) and not isinstance(error, RuntimeError)
+
+
 def has_pipelines(producer: Any) -> bool:
     """Whether the messages of a block can leave in one pipeline."""
     return bool(getattr(producer, "supports_batch_publish", False))

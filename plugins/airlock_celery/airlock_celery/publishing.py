@@ -7,7 +7,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airlock import Failure
-from airlock_celery.brokers import batch_errors, has_pipelines, is_unreachable, knock, pipeline
+from airlock_celery.brokers import (
+    batch_errors,
+    has_pipelines,
+    is_lost_on_the_way,
+    is_unreachable,
+    knock,
+    pipeline,
+)
 from airlock_celery.kinds import is_one_message, is_signature, kind_of
 from airlock_celery.members import parts
 from airlock_celery.sending import send
@@ -90,11 +97,17 @@ def _publish_messages(app: Any, intents: Sequence[Intent]) -> Iterator[Any]:
     outcomes: list[Any] = []
     try:
         with app.producer_or_acquire() as producer:
+            knock(app, producer)
             if not has_pipelines(producer):
                 for intent in intents:
-                    yield _attempt(intent, app, producer=producer)
+                    try:
+                        outcome = _attempt(intent, app, producer=producer)
+                    except Exception as error:
+                        if is_lost_on_the_way(error, app):
+                            yield Failure(error, uncertain=True)
+                        raise
+                    yield outcome
                 return
-            knock(app, producer)
             with pipeline(producer):
                 for intent in intents:
                     # Kombu cannot connect anew in the middle of a pipeline; we have just knocked.
@@ -120,9 +133,9 @@ def _publish_canvas(app: Any, intent: Intent) -> Iterator[Any]:
         yield send(intent)
     except Exception as error:
         alone = kind_of(intent.task) == "chain"  # which leaves as its first step
-        if alone and is_unreachable(error, app):
+        yield Failure(error, uncertain=not alone or is_lost_on_the_way(error, app))
+        if is_unreachable(error, app):
             raise
-        yield Failure(error, uncertain=not alone)
 
 
 def _whole(app: Any, intent: Intent, producer: Any) -> Any:

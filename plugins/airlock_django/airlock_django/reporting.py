@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+from contextvars import ContextVar
 
 from airlock import DispatchError
 from airlock_core.names import shape
 
 logger = logging.getLogger("airlock.django")
 
+# Not empty while receivers of the signal are at work: theirs is what fails in here.
+_telling: ContextVar[list[DispatchError]] = ContextVar("_telling")
+
 
 def report(error: DispatchError) -> None:
     """Log each intent that did not leave, and send the signal `dispatch_failed`.
 
-    Names, ids and the shape of the arguments are logged; the arguments themselves never are.
+    Names, ids and the shape of the arguments are logged; the arguments themselves never are. What
+    a receiver's own `retry()` could not send is logged and raised there, and not sent to it again:
+    with a broker that is still down, that would have no end.
     """
     from airlock_django.signals import dispatch_failed
 
@@ -33,7 +39,16 @@ def report(error: DispatchError) -> None:
                 intent.origin,
                 _cause(intent.outcome.error if intent.outcome else None),
             )
-    for receiver, answer in dispatch_failed.send_robust(sender=type(error.scope), error=error):
+    if _telling.get(None):
+        return
+    told = [error]
+    token = _telling.set(told)
+    try:
+        answers = dispatch_failed.send_robust(sender=type(error.scope), error=error)
+    finally:
+        _telling.reset(token)
+        told.clear()  # for a task that a receiver has left behind: its failures are told again
+    for receiver, answer in answers:
         if isinstance(answer, Exception):
             logger.error("the receiver %r of dispatch_failed raised", receiver, exc_info=answer)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import airlock
 from airlock import ConfigurationError, Intent
+from airlock_core.loading import choice, selected
 from airlock_core.plugins import manager
 
 #: Every key of `AIRLOCK`, with its default.
@@ -125,8 +126,14 @@ def apply() -> None:
 def require() -> None:
     """Raise `PluginError` unless every plugin of `REQUIRE` and `AIRLOCK_REQUIRE` is loaded.
 
-    At the start, not at the first request: a missing audit policy must not fail open.
+    At the start, not at the first request: a missing audit policy must not fail open. Nor may our
+    own plugin, without which effects leave before the commit.
     """
+    if not any(selected(["django"], choice())):
+        raise airlock.PluginError(
+            f"AIRLOCK_PLUGINS={choice()} leaves out the plugin 'django', without which no scope "
+            "waits for the commit. Add it, or take airlock_django out of INSTALLED_APPS."
+        )
     if get("REQUIRE"):
         airlock.configure(require=get("REQUIRE"))
     if os.environ.get("AIRLOCK_REQUIRE"):

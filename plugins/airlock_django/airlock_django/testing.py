@@ -11,7 +11,7 @@ from airlock_core.configuration import configure, restore_configuration
 
 @contextmanager
 def captured_effects() -> Iterator[RecordingExecutor]:
-    """Record what leaves in a block, instead of sending it.
+    """Record what leaves in a block, instead of sending it, from scopes that name no executor.
 
     Effects leave when they would in production, also in a `TestCase`, whose own transaction does
     not count.
