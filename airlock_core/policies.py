@@ -345,6 +345,6 @@ def checked_policy(policy: Any) -> Policy:
     if not isinstance(policy, Policy):
         raise ConfigurationError(
             f"policy={policy!r} is no policy. Derive it from airlock.Policy, and override "
-            f"on_enqueue() or allows() (it is a {name_of(type(policy))})."
+            f"on_enqueue() or allows() (its class is {name_of(type(policy))})."
         )
     return policy

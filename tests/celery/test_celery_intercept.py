@@ -49,7 +49,9 @@ def test_in_a_scope_calls_are_held(broker, add):
     with airlock.scope() as scope:
         results = [add.delay(1), add.apply_async((2,), countdown=3), add.s(3).delay()]
         assert sent(broker) == []
-        assert len(scope) == 3
+        assert [(intent.task, intent.args) for intent in scope.intents] == [
+            (add, (number,)) for number in (1, 2, 3)
+        ]
 
     assert [m.args for m in sent(broker)] == [[1], [2], [3]]
     assert [m.id for m in sent(broker)] == [result.id for result in results]
@@ -127,7 +129,9 @@ def test_canvases_are_held_whole(make_intercepted, broker):
         grouped = group(task.s(3), task.s(4))()
         chorded = chord([task.s(5), task.s(6)])(task.s())
         alone = signature("shop.elsewhere", app=app).delay(7)
-        mapped = task.map(number for number in (8, 9)).delay()
+        asked: list[int] = []
+        mapped = task.map(asked.append(number) or number for number in (8, 9)).delay()
+        assert asked == [8, 9]  # by the time that the call returns, as without airlock
         chunked = task.chunks([(1,), (2,)], 1)()
         assert sent(broker) == []
         assert len(scope) == 6
@@ -286,7 +290,7 @@ def test_eager_tasks_in_a_scope(make_intercepted):
 
     @app.task(shared=False, name="shop.outer", bind=True)
     def outer(self, fails=False):
-        ran.append(("outer", self.request.id is not None))
+        ran.append(("outer", len(self.request_stack)))
         inner.delay()
         ran.append("outer ends")
         if fails:
@@ -299,13 +303,13 @@ def test_eager_tasks_in_a_scope(make_intercepted):
     with airlock.scope():
         outer.delay()
         assert ran == []
-    assert ran == [("outer", True), "outer ends", "inner"]
+    assert ran == [("outer", 1), "outer ends", "inner"]
     ran.clear()
     outer.delay()  # outside any scope: it runs at once, in a scope of its own
-    assert ran == [("outer", True), "outer ends", "inner"]
+    assert ran == [("outer", 1), "outer ends", "inner"]
     ran.clear()
     outer.delay(fails=True)
-    assert ran == [("outer", True), "outer ends"]
+    assert ran == [("outer", 1), "outer ends"]
 
 
 def test_execution_can_be_left_alone(make_intercepted, broker):
@@ -332,8 +336,13 @@ def test_calling_a_task_directly_opens_no_scope(app, add):
     def looks():
         return airlock.get_current_scope()
 
+    @app.task(shared=False, name="shop.calls")
+    def calls(depth):
+        return {airlock.get_current_scope()} | (calls(depth - 1) if depth else set())
+
     assert looks() is None
     assert looks.apply().get() is not None
+    assert len(calls.apply((3,)).get()) == 1  # an execution that calls its own task three times
     with airlock.scope() as scope:
         assert looks() is scope
         scope.discard()
@@ -347,3 +356,50 @@ def test_names_and_frames_of_the_application(app, add, broker):
         scope.discard()
 
     assert scope.intents[0].origin.startswith(f"{__file__}:{here}")
+
+
+def test_tasks_that_are_there_already(make_app, broker):
+    """An app that is in use already can get the intercept, too."""
+    app = make_app(broker)
+
+    @app.task(shared=False, name="shop.early")
+    def early(): ...
+
+    early.delay()
+    install_global_intercept(app)
+    try:
+        with airlock.scope() as scope:
+            early.delay()
+            assert len(scope) == 1
+            scope.discard()
+    finally:
+        uninstall_global_intercept(app)
+
+    assert len(sent(broker)) == 1
+
+
+def test_celerys_own_tasks_open_no_scope(app):
+    """Of Celery's own tasks only those run in a scope that call the application's tasks."""
+    wrapped = {
+        name
+        for name, task in app.tasks.items()
+        if name.startswith("celery.") and "__call__" in vars(type(task))
+    }
+
+    assert wrapped == {"celery.map", "celery.starmap"}
+
+
+def test_inherited_tasks_run_on_their_own_request(app):
+    """A task whose class derives from another task's writes into its request, not into a copy."""
+
+    class Parent(Task):
+        name = "shop.parent"
+
+        def run(self):
+            return len(self.request_stack)
+
+    class Child(Parent):
+        name = "shop.child"
+
+    app.register_task(Parent())
+    assert app.register_task(Child()).apply().get() == 1

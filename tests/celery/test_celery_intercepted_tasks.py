@@ -65,11 +65,20 @@ def test_retries_that_run_out_discard(journal, outcome):
     assert journal.ends(task_id)[0] == "FAILURE"
 
 
-def test_a_replacement_is_not_lost(journal):
-    """`self.replace()` is the worker's own business, too."""
-    task_id = journal.send("shop.legacy", "replace")
+@pytest.mark.parametrize("by", ["", " by a chain", " by a chord"])
+def test_a_replacement_is_not_lost(journal, by):
+    """`self.replace()` is sent, and ends under the id of the task that is replaced."""
+    task_id = journal.send("shop.legacy", f"replace{by}")
 
-    journal.has("run 0", f"replacement {task_id}")
+    before = {" by a chain": ["effect of the chain"], " by a chord": ["effect of the header"] * 2}
+    journal.has("run 0", *before.get(by, []), f"replacement {task_id}")
+
+
+def test_a_task_that_sends_itself_again_is_not_lost(journal):
+    """What a task sends under its own id is a retry by hand, and leaves at once."""
+    journal.send("shop.legacy", "send itself")
+
+    journal.has("run 0", "run 0", "effect of run 0")
 
 
 def test_an_own_apply_async_runs_at_the_real_publish(journal):

@@ -56,11 +56,13 @@ def test_retries_that_run_out_discard(journal, outcome):
     assert journal.ends(task_id)[0] == "FAILURE"
 
 
-def test_a_replacement_runs(journal):
-    """`self.replace()` is sent, under the id of the task that is replaced."""
-    task_id = journal.send("shop.scoped", "replace")
+@pytest.mark.parametrize("by", ["", " by a chain", " by a chord"])
+def test_a_replacement_is_not_lost(journal, by):
+    """`self.replace()` is sent, and ends under the id of the task that is replaced."""
+    task_id = journal.send("shop.scoped", f"replace{by}")
 
-    journal.has("run 0", f"replacement {task_id}")
+    before = {" by a chain": ["effect of the chain"], " by a chord": ["effect of the header"] * 2}
+    journal.has("run 0", *before.get(by, []), f"replacement {task_id}")
 
 
 @pytest.mark.parametrize("outcome", ["success", "failure"])

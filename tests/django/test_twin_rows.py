@@ -63,7 +63,10 @@ def programs(draw: Any, pair: tuple[str, str]) -> Program:
         if kind == "scope":
             return ("scope", block(depth - 1))
         if kind == "atomic":
-            return ("atomic", alias(), one_of(yes=4, no=1) == "yes", block(depth - 1))
+            body = block(depth - 1)
+            if one_of(fine=5, spoilt=1) == "spoilt":  # the COMMIT will be a rollback on PostgreSQL
+                body.append(("raw error", alias()))
+            return ("atomic", alias(), one_of(yes=4, no=1) == "yes", body)
         if kind == "savepoint":
             return ("savepoint", alias(), one_of(back=2, kept=1) == "back", block(depth - 1))
         if kind == "failing_atomic":
@@ -74,7 +77,7 @@ def programs(draw: Any, pair: tuple[str, str]) -> Program:
         return ("catch", block(depth - 1))
 
     def leaf() -> Any:
-        kind = one_of(enqueue=24, raw_error=3, orm_error=1, callback=3, doom=1, close=2, stop=1)
+        kind = one_of(enqueue=24, raw_error=4, orm_error=1, callback=3, doom=1, close=2, stop=1)
         if kind == "enqueue":
             return ("enqueue", draw(st.booleans()))
         if kind == "callback":

@@ -28,8 +28,8 @@ def execute(
     Args:
         task: the task.
         call: its `__call__`.
-        own_call: whether that is the application's; Celery's would make another request, without
-            an id, where its tracer goes straight to `run`.
+        own_call: whether that is the application's. Celery's tracer goes past its own, straight
+            to `run`; its `__call__` would run the task on a copy of the request.
         args: the task's positional arguments.
         kwargs: its keyword arguments.
     """

@@ -133,8 +133,11 @@ def _publish_canvas(app: Any, intent: Intent) -> Iterator[Any]:
         yield send(intent)
     except Exception as error:
         alone = kind_of(intent.task) == "chain"  # which leaves as its first step
-        yield Failure(error, uncertain=not alone or is_lost_on_the_way(error, app))
-        if is_unreachable(error, app):
+        unreachable, lost = is_unreachable(error, app), is_lost_on_the_way(error, app)
+        if alone and unreachable and not lost:
+            raise
+        yield Failure(error, uncertain=not alone or lost)
+        if unreachable:
             raise
 
 
