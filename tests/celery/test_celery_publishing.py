@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
@@ -353,3 +355,41 @@ def test_the_broker_is_left_clean(broker, add):
     with redis.Redis.from_url(broker) as client:
         keys = {key.decode().partition(".")[0] for key in client.scan_iter()}
     assert keys <= {"celery", "_kombu"}
+
+
+def test_threads_share_an_app(broker, add):
+    """Eight threads whose scopes flush at the same time: each intent leaves once, each in order."""
+
+    def work(worker: int) -> None:
+        for number in range(20):
+            with airlock.scope():
+                for part in range(10):
+                    airlock.enqueue(add, worker, 10 * number + part)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+
+    arrived: dict[int, list[int]] = {worker: [] for worker in range(8)}
+    for message in sent(broker):
+        worker, number = message.args
+        arrived[worker].append(number)
+    assert arrived == {worker: list(range(200)) for worker in range(8)}
+
+
+@pytest.mark.asyncio
+async def test_async_scopes_do_not_block_the_event_loop(broker, add):
+    """In `async with`, Celery publishes off the event loop."""
+    threads = []
+
+    def note(**_):
+        threads.append(threading.current_thread())
+
+    signals.before_task_publish.connect(note, sender="shop.add")
+    try:
+        async with airlock.scope():
+            airlock.enqueue(add, 1)
+    finally:
+        signals.before_task_publish.disconnect(note, sender="shop.add")
+
+    assert len(sent(broker)) == 1
+    assert threads[0] is not threading.current_thread()

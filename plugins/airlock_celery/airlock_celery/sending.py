@@ -70,10 +70,13 @@ def _headers(intent: Intent) -> dict[str, Any]:
 
 def _frozen_id(signature: Any) -> str | None:
     """Return the id of the result that a frozen signature stands for."""
-    if kind_of(signature) == "chord":
-        body = signature.body
-        return None if body is None else _frozen_id(body)
+    kind = kind_of(signature)
+    if kind == "chord":
+        return _frozen_id(signature.body) if is_signature(signature.body) else None
     given: str | None = signature.options.get("task_id")
+    if given is None and kind == "chain" and signature.tasks:
+        last = signature.tasks[-1]  # before Celery 5.5 a frozen chain does not know it
+        given = _frozen_id(last) if is_signature(last) else None
     return given
 
 
