@@ -40,17 +40,16 @@ def admit(intent: Intent, scope: Scope, *, check: bool) -> None:
         IntentError: its executor cannot carry it.
         Exception: whatever a plugin raises to refuse it.
     """
-    while_judging(scope, Judging(intent), _ask, intent, scope, check)
+    while_judging(scope, Judging(f"{intent.name} is enqueued"), _ask, intent, scope)
 
 
-def _ask(intent: Intent, scope: Scope, check: bool) -> None:
+def _ask(intent: Intent, scope: Scope) -> None:
     if intent.policies:
         for policy in local_doors(intent):
             scope.root.instance_of(policy).on_enqueue(intent)
     for watcher in scope.watchers:
         watcher.on_enqueue(intent)
-    if check:
-        _check(intent, scope)
+    _check(intent, scope)
     for function in manager.hooks.intent_created:
         function(intent, scope)
 
