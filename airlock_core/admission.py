@@ -40,16 +40,17 @@ def admit(intent: Intent, scope: Scope, *, check: bool) -> None:
         IntentError: its executor cannot carry it.
         Exception: whatever a plugin raises to refuse it.
     """
-    while_judging(scope, Judging(f"{intent.name} is enqueued"), _ask, intent, scope)
+    while_judging(scope, Judging(intent), _ask, intent, scope, check)
 
 
-def _ask(intent: Intent, scope: Scope) -> None:
+def _ask(intent: Intent, scope: Scope, check: bool) -> None:
     if intent.policies:
         for policy in local_doors(intent):
             scope.root.instance_of(policy).on_enqueue(intent)
     for watcher in scope.watchers:
         watcher.on_enqueue(intent)
-    _check(intent, scope)
+    if check:
+        _check(intent, scope)
     for function in manager.hooks.intent_created:
         function(intent, scope)
 

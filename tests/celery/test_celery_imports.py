@@ -49,4 +49,25 @@ def test_the_plugin_is_found():
     from airlock_core.plugins import manager
 
     assert manager.executor_named("celery") is celery_executor
-    assert manager.hooks_of(celery_executor) == ["dispatch"]
+    assert manager.hooks_of(celery_executor) == ["dispatch", "scope_exit"]
+
+
+def test_a_shared_task_that_nobody_has_looked_at_is_claimed():
+    """The first thing done with a `@shared_task` may be its `enqueue`, before it is resolved."""
+    program = """
+import sys
+import airlock
+from celery import shared_task
+
+@shared_task
+def lazy(): ...
+
+assert "celery.app.task" not in sys.modules
+with airlock.scope() as scope:
+    airlock.enqueue(lazy)
+    print(scope.plan()[0])
+    scope.discard()
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert "CeleryExecutor" in run.stdout, run.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 # One task over many arguments: what Celery calls the tasks that do this.
 _MAPS = frozenset({"celery.map", "celery.starmap"})
@@ -12,6 +12,13 @@ _MAPS = frozenset({"celery.map", "celery.starmap"})
 def is_task(thing: object) -> bool:
     """Whether it is a Celery task; sees through the proxies of `@app.task` and `@shared_task`."""
     module = sys.modules.get("celery.app.task")
+    if module is None:
+        # `@shared_task` alone does not load the module of tasks: its proxy does, when resolved.
+        proxies = sys.modules.get("celery.local")
+        if proxies is None or not issubclass(type(thing), proxies.Proxy):
+            return False
+        cast(Any, thing)._get_current_object()
+        module = sys.modules.get("celery.app.task")
     return module is not None and isinstance(thing, module.Task)
 
 
