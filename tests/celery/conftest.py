@@ -7,6 +7,7 @@ import itertools
 import json
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from celery import Celery, _state
 
 import airlock
 import celery_workers
+from airlock.integrations.celery import install_global_intercept, uninstall_global_intercept
 
 APPS = Path(__file__).parent / "apps"
 
@@ -75,6 +77,11 @@ def make_app() -> Iterator[Callable[..., Celery]]:
 
     yield make
     for app in apps:
+        consumer = getattr(app.backend, "result_consumer", None)
+        if consumer is not None:
+            # Results that outlive the test would connect once more when they are let go.
+            app.backend.remove_pending_result = lambda result: result
+            consumer.stop()
         app.close()
     for pool in list(kombu.pools.connections.values()):
         pool.force_close_all()
@@ -85,6 +92,29 @@ def make_app() -> Iterator[Callable[..., Celery]]:
 def app(make_app, broker) -> Celery:
     """An app on an empty broker."""
     return make_app(broker)
+
+
+@pytest.fixture
+def make_intercepted(make_app) -> Iterator[Callable[..., Celery]]:
+    """A function that makes an app with the intercept, which is taken out after the test."""
+    apps = []
+
+    def make(broker: str, wrap_task_execution: bool = True, **settings) -> Celery:
+        apps.append(make_app(broker, **settings))
+        install_global_intercept(apps[-1], wrap_task_execution)
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        uninstall_global_intercept(app)
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Every intercepted call warns; the tests about that say so themselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
 
 import pytest
 from celery import Celery, Task, chain, chord, group, shared_task, signature
@@ -15,33 +14,12 @@ from airlock import ConfigurationError, State
 from airlock.integrations.celery import install_global_intercept, uninstall_global_intercept
 from celery_messages import sent
 
-
-@pytest.fixture
-def make_intercepted(make_app) -> Iterator[Callable[..., Celery]]:
-    """A function that makes an app with the intercept, which is taken out after the test."""
-    apps = []
-
-    def make(broker: str, wrap_task_execution: bool = True, **settings) -> Celery:
-        apps.append(make_app(broker, **settings))
-        install_global_intercept(apps[-1], wrap_task_execution)
-        return apps[-1]
-
-    yield make
-    for app in apps:
-        uninstall_global_intercept(app)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture
 def app(make_intercepted, broker) -> Celery:
     return make_intercepted(broker)
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Every call warns; the tests about that say so themselves."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
 
 
 def test_in_a_scope_calls_are_held(broker, add):

@@ -57,12 +57,13 @@ def test_retries_that_run_out_discard(journal, outcome):
 
 
 @pytest.mark.parametrize("by", ["", " by a chain", " by a chord"])
-def test_a_replacement_is_not_lost(journal, by):
-    """`self.replace()` is sent, and ends under the id of the task that is replaced."""
+def test_a_replacement_and_what_came_before_it_leave(journal, by):
+    """`self.replace()` is sent, under the id of the task; so is what the task had enqueued."""
     task_id = journal.send("shop.scoped", f"replace{by}")
 
     before = {" by a chain": ["effect of the chain"], " by a chord": ["effect of the header"] * 2}
-    journal.has("run 0", *before.get(by, []), f"replacement {task_id}")
+    effects = ["effect of run 0", *before.get(by, [])]
+    journal.has("run 0", *effects, f"replacement {task_id}")
 
 
 @pytest.mark.parametrize("outcome", ["success", "failure"])

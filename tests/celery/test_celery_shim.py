@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
+from celery import group
 
 import airlock
 import airlock.testing
@@ -195,10 +196,22 @@ def test_a_shim_with_an_own_base(app, broker):
     assert len(sent(broker)) == 1
 
 
-def test_what_celery_itself_publishes_is_left_alone(app, broker, old):
-    """A member of a group, and a call with a producer of its own, go out at once and unscoped."""
-    with app.producer_or_acquire() as producer:
-        old.apply_async((1,), producer=producer)
-    old.apply_async((2,), group_id="a-group")
+def test_groups_and_own_producers_are_held(app, broker, old):
+    """The members of a group are held, and so is a call with a producer of its own."""
+    with airlock.scope() as scope:
+        result = group(old.s(1), old.s(2), app=app).apply_async()
+        with app.producer_or_acquire() as producer:
+            old.apply_async((3,), producer=producer)
+        assert sent(broker) == []
+        assert len(scope) == 3
 
-    assert [m.args for m in sent(broker)] == [[1], [2]]
+    assert [m.args for m in sent(broker)] == [[1], [2], [3]]
+    assert [m.id for m in sent(broker)][:2] == [part.id for part in result.results]
+
+
+def test_a_group_needs_a_scope_too(app, broker, old):
+    """Its members are not sent past the shim where there is no scope."""
+    with pytest.raises(airlock.NoScopeError):
+        group(old.s(1), app=app).apply_async()
+
+    assert sent(broker) == []

@@ -52,8 +52,8 @@ def ask(
         return original(*positional, **named)
     warn_at(
         caller,
-        f"{thing.name} is published directly: write airlock.enqueue() instead of .delay() or "
-        ".apply_async(). (airlock's global intercept is installed in this app.)",
+        f"{thing.name} is published directly: write airlock.enqueue(), which leaves when the work "
+        "around it has succeeded. (airlock's global intercept is installed in this app.)",
     )
     if get_current_scope() is None:
         eager = app.conf.task_always_eager

@@ -40,6 +40,16 @@ def is_lost_on_the_way(error: BaseException, app: Any) -> bool:
     return is_unreachable(error, app) and not isinstance(error, RuntimeError)
 
 
+def stops_the_task(error: BaseException) -> bool:
+    """Whether it is the soft time limit of the task in which the flush happens.
+
+    It strikes wherever the task just is, and is no fault of the message that was being sent.
+    """
+    from billiard.exceptions import SoftTimeLimitExceeded
+
+    return isinstance(error, SoftTimeLimitExceeded)
+
+
 def has_pipelines(producer: Any) -> bool:
     """Whether the messages of a block can leave in one pipeline."""
     return bool(getattr(producer, "supports_batch_publish", False))

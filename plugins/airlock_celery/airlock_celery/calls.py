@@ -9,6 +9,8 @@ from typing import Any
 
 from airlock import Intent, IntentError
 from airlock_celery.checking import check_arity
+from airlock_celery.connections import only_foreign
+from airlock_celery.results import held
 from airlock_core.admission import snapshot
 from airlock_core.entry import enqueue_from
 
@@ -52,7 +54,10 @@ class Call:
         copies: dict[int, Any] = {}
         args = tuple(snapshot(value, True, copies) for value in self.args)
         kwargs = {key: snapshot(value, True, copies) for key, value in self.kwargs.items()}
-        return enqueue_from(caller, task, args, kwargs, self.options)
+        options = only_foreign(task.app, self.options)
+        for key in options.keys() & _MUTABLE:
+            options[key] = snapshot(options[key], True, copies)
+        return enqueue_from(caller, task, args, kwargs, options)
 
     def enqueue_task(self, caller: FrameType, task: Any) -> Any:
         """Make an intent of a task's call.
@@ -62,7 +67,12 @@ class Call:
         """
         self._check(task)
         check_arity(task, self.args, self.kwargs)
-        return task.AsyncResult(self.enqueue(caller, task).id)
+        return self.enqueue_as(caller, task, self.options.get("result_cls") or task.AsyncResult)
+
+    def enqueue_as(self, caller: FrameType, task: Any, result_class: Callable[[str], Any]) -> Any:
+        """Make an intent of a single message, and the result that stands for it."""
+        intent = self.enqueue(caller, task)
+        return held(result_class(intent.id), intent)
 
     def _check(self, task: Any) -> None:
         if not isinstance(self.args, list | tuple) or not isinstance(self.kwargs, Mapping):
@@ -70,6 +80,10 @@ class Call:
                 f"{task.name} was called with args={self.args!r} and kwargs={self.kwargs!r}. "
                 "Give a list or a tuple, and a mapping."
             )
+
+
+# Options that the application may go on changing after the call.
+_MUTABLE = frozenset({"headers", "link", "link_error", "chord", "chain", "stamped_headers"})
 
 
 def _by_name(

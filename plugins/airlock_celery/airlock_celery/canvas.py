@@ -11,6 +11,7 @@ from airlock_celery.asking import ask
 from airlock_celery.calls import Call
 from airlock_celery.kinds import kind_of, registered
 from airlock_celery.replacing import Replaced
+from airlock_celery.results import held
 
 # The classes with an `apply_async` of their own. A canvas of a single task, and the groups that
 # `chunks` makes, come through one of these or through their task.
@@ -57,15 +58,14 @@ def _hold(call: Call, caller: FrameType, signature: Any) -> Any:
     kind = kind_of(signature)
     if kind == "map":
         list(signature.kwargs["it"])  # a generator is asked now, and remembers
-        return signature.AsyncResult(call.enqueue(caller, signature).id)
+        return call.enqueue_as(caller, signature, signature.AsyncResult)
     copy = signature.clone()
     if kind == "task":
-        return copy.AsyncResult(call.enqueue(caller, copy).id)
+        return call.enqueue_as(caller, copy, copy.AsyncResult)
     if kind == "chord" and (body := call.kwargs.pop("body", None)) is not None:
         copy.body = celerys.maybe_signature(body, app=copy.app, clone=True)
     given = call.options.pop("task_id", None)
     if given is not None and kind == "group":
         copy.options["task_id"] = given
     result = copy.freeze(given)
-    call.enqueue(caller, copy)
-    return result
+    return held(result, call.enqueue(caller, copy))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import getclosurevars
 from typing import Any
 
 from airlock import scope
@@ -38,8 +39,56 @@ def execute(
         return call(*args, **kwargs)
     setattr(request, _HAS_SCOPE, True)
     body = call if own_call else task.run
-    with scope(name=f"task {task.name}"):
-        return body(*args, **kwargs)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with scope(name=f"task {task.name}"):
+            return body(*args, **kwargs)
+
+    if getattr(task, "autoretry_for", ()):
+        run = _retried(task, run)
+    return run(*args, **kwargs)
+
+
+def _retried(task: Any, run: Callable[..., Any]) -> Callable[..., Any]:
+    """Let `autoretry_for` have the error of a flush, too: Celery has it see what the body raises.
+
+    A retry of the body passes through, as it is one already.
+    """
+    from celery.app.autoretry import add_autoretry_behaviour
+
+    outer = _Outer(task, run)
+    add_autoretry_behaviour(outer)
+    return outer.run
+
+
+class _Outer:
+    """A task, with a function around its body in the place of the body."""
+
+    def __init__(self, task: Any, run: Callable[..., Any]) -> None:
+        self._task = task
+        self.run = run
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_orig_run":  # the sign of a task that has been given its retries
+            raise AttributeError(name)
+        return getattr(self._task, name)
+
+
+def retrace(task: Any) -> None:
+    """Have Celery build the tracer of a task anew.
+
+    A child of a pool builds one for each task when it starts, and looks then, once, whether
+    `__call__` has been replaced.
+    """
+    tracer = getattr(task, "__trace__", None)
+    if tracer is None:
+        return
+    from celery.app.trace import build_tracer
+
+    known = getclosurevars(tracer).nonlocals
+    task.__trace__ = build_tracer(
+        task.name, task, task.app.loader, known.get("hostname"), app=task.app
+    )
 
 
 def is_executed(task: Any) -> bool:

@@ -9,6 +9,7 @@ import airlock
 from airlock import IntentError
 from airlock_celery.kinds import is_carried, is_signature
 from airlock_celery.members import linked, members
+from airlock_celery.ownership import is_replacement
 from airlock_celery.publishing import publish
 from airlock_celery.sending import given_id
 from airlock_core import configuration
@@ -32,6 +33,11 @@ class CeleryExecutor(airlock.Executor):
     def dispatch(self, intent: Intent) -> CeleryExecutor | None:
         """Claim what belongs to Celery."""
         return self if is_carried(intent.task) else None
+
+    @airlock.hookimpl
+    def scope_exit(self, error: BaseException | None) -> airlock.Exit | None:
+        """Flush what a task had enqueued that has replaced itself: its work is done."""
+        return airlock.Exit.FLUSH if error is not None and is_replacement(error) else None
 
     def check(self, intent: Intent) -> None:
         """Refuse what is no Celery task and, where `strict`, arguments that cannot arrive."""

@@ -7,10 +7,11 @@ from typing import Any
 
 from celery import Celery, Task
 
-from airlock_celery import canvas
+from airlock_celery import canvas, on_commit
 from airlock_celery.asking import INTERCEPTION, ask, interception_of
 from airlock_celery.calls import Call
-from airlock_celery.execution import execute, has_own_call, is_executed
+from airlock_celery.execution import execute, has_own_call, is_executed, retrace
+from airlock_celery.names import SendTask
 from airlock_celery.replacing import Replaced
 
 
@@ -37,18 +38,23 @@ class Interception:
     def install(self) -> None:
         """Replace the methods of the tasks that there are, and of each that is registered later."""
         setattr(self.app, INTERCEPTION, self)
+        self._send_task = SendTask(self.app)
         self.app._tasks.__class__ = _watched(self._registry_class, self)
         for task in list(self.app._tasks.values()):
             self.take(task)
+            retrace(task)
         canvas.intercept()
 
     def uninstall(self) -> None:
         """Put everything back."""
         delattr(self.app, INTERCEPTION)
         self.app._tasks.__class__ = self._registry_class
+        self._send_task.restore()
         for methods in self._replaced.values():
             for method in methods:
                 method.restore()
+        for task in list(self.app._tasks.values()):
+            retrace(task)
         canvas.release()
 
     def take(self, task: Any) -> None:
@@ -57,6 +63,11 @@ class Interception:
         if cls in self._replaced or not issubclass(cls, Task):
             return
         self._replaced[cls] = [Replaced(cls, "apply_async", _apply_async)]
+        if hasattr(cls, "apply_async_on_commit"):  # Celery's task class for Django
+            self._replaced[cls] += [
+                Replaced(cls, "delay_on_commit", on_commit.delay),
+                Replaced(cls, "apply_async_on_commit", on_commit.apply_async),
+            ]
         if self.wraps_execution and is_executed(task):
             call = partial(_call, has_own_call(cls))
             self._replaced[cls].append(Replaced(cls, "__call__", call))

@@ -22,10 +22,6 @@ EVERYTHING = ""
 # the one task of an id.
 _publishing: ContextVar[str | None] = ContextVar("airlock_celery", default=None)
 
-# Whoever gives one of these has taken the publish in hand: Celery for the members of a group and
-# for beat, an application for its own connection.
-_IN_HAND = ("producer", "publisher", "connection", "group_id", "chord")
-
 # The modules through which an application asks for a publish, and the functions in them that do
 # so on Celery's own behalf.
 _ASKING = frozenset({"celery.app.task", "celery.canvas", "celery.local"})
@@ -65,8 +61,6 @@ def asking_frame(app: Any, options: Mapping[str, Any]) -> FrameType | None:
     current = _publishing.get()
     if current is not None and current in (EVERYTHING, options.get("task_id")):
         return None
-    if any(options.get(option) is not None for option in _IN_HAND):
-        return None
     worker_task = app.current_worker_task
     if worker_task and worker_task.request.id and worker_task.request.id == options.get("task_id"):
         return None  # the running task sends itself: a retry or a replacement
@@ -90,3 +84,16 @@ def _application_frame() -> FrameType | None:
     ):
         return None
     return frame
+
+
+def is_replacement(error: BaseException) -> bool:
+    """Whether it is how `Task.replace()` ends a task: not with a failure, but with `Ignore`."""
+    exceptions = sys.modules.get("celery.exceptions")
+    if exceptions is None or not isinstance(error, exceptions.Ignore):
+        return False
+    from celery import Task
+
+    raised = error.__traceback__
+    while raised is not None and raised.tb_next is not None:
+        raised = raised.tb_next
+    return raised is not None and raised.tb_frame.f_code is Task.on_replace.__code__

@@ -14,15 +14,18 @@ from airlock_celery.brokers import (
     is_unreachable,
     knock,
     pipeline,
+    stops_the_task,
 )
-from airlock_celery.kinds import is_one_message, is_signature, kind_of
-from airlock_celery.members import parts
+from airlock_celery.connections import producer_for
+from airlock_celery.kinds import is_one_message
+from airlock_celery.lending import Collector
+from airlock_celery.results import ran_eagerly
 from airlock_celery.sending import send
 
 if TYPE_CHECKING:
     from airlock import Intent
 
-#: How many messages share a pipeline: more would save nothing, and a pipeline that breaks leaves
+#: How many intents share a pipeline: more would save nothing, and a pipeline that breaks leaves
 #: the fate of all of them open.
 BATCH = 1000
 
@@ -36,10 +39,7 @@ def publish(intents: Sequence[Intent]) -> Iterator[Any]:
     Raises:
         Exception: the broker cannot be reached. The intents without an outcome have not left.
     """
-    runs = [
-        (app, [intent for _, _, intent in run])
-        for app, run in _runs([(*_addressed(intent), intent) for intent in intents])
-    ]
+    runs = list(_runs(intents))
     several = len({id(app) for app, _ in runs}) > 1
     down: dict[int, Exception] = {}
     for app, run in runs:
@@ -58,23 +58,21 @@ def publish(intents: Sequence[Intent]) -> Iterator[Any]:
             yield from [Failure(error)] * left
 
 
-Addressed = tuple[Any, bool, "Intent"]
-
-
-def _addressed(intent: Intent) -> tuple[Any, bool]:
-    """Look up the app of a task, or the error of looking, and whether it is a single message."""
+def _app_of(intent: Intent) -> Any:
+    """Look up the app of a task, or the error of looking."""
     try:
-        return intent.task.app, is_one_message(intent.task)
+        return intent.task.app
     except Exception as error:
-        return error, True
+        return error
 
 
-def _runs(addressed: Sequence[Addressed]) -> Iterator[tuple[Any, Iterator[Addressed]]]:
-    for (_, one_message), run in groupby(addressed, lambda entry: (id(entry[0]), entry[1])):
-        entries = list(run)
-        for start in range(0, len(entries), BATCH if one_message else 1):
-            chunk = entries[start : start + (BATCH if one_message else 1)]
-            yield chunk[0][0], iter(chunk)
+def _runs(intents: Sequence[Intent]) -> Iterator[tuple[Any, Sequence[Intent]]]:
+    addressed = [(_app_of(intent), intent) for intent in intents]
+    for _, neighbours in groupby(addressed, lambda entry: id(entry[0])):
+        entries = list(neighbours)
+        run = [intent for _, intent in entries]
+        for start in range(0, len(run), BATCH):
+            yield entries[0][0], run[start : start + BATCH]
 
 
 def _publish_run(app: Any, run: Sequence[Intent]) -> Iterator[Any]:
@@ -83,36 +81,32 @@ def _publish_run(app: Any, run: Sequence[Intent]) -> Iterator[Any]:
     elif app.conf.task_always_eager:
         for intent in run:
             try:
-                yield send(intent, eager=True)
+                result = send(intent, eager=True)
             except Exception as error:  # the effect ran here, and failed by itself
                 yield Failure(error)
-    elif is_one_message(run[0].task):
-        yield from _publish_messages(app, run)
+            else:
+                ran_eagerly(intent, result)
+                yield result
     else:
-        yield from _publish_canvas(app, run[0])
-
-
-def _publish_messages(app: Any, intents: Sequence[Intent]) -> Iterator[Any]:
-    """Send single messages through one producer, in one pipeline where there are pipelines."""
-    outcomes: list[Any] = []
-    try:
         with app.producer_or_acquire() as producer:
             knock(app, producer)
-            if not has_pipelines(producer):
-                for intent in intents:
-                    try:
-                        outcome = _attempt(intent, app, producer=producer)
-                    except Exception as error:
-                        if is_lost_on_the_way(error, app):
-                            yield Failure(error, uncertain=True)
+            several = _in_a_pipeline if has_pipelines(producer) else _one_by_one
+            yield from several(app, run, producer)
+
+
+def _in_a_pipeline(app: Any, run: Sequence[Intent], producer: Any) -> Iterator[Any]:
+    """Send the intents together: all of them leave, or none does, or nobody knows."""
+    outcomes: list[Any] = []
+    try:
+        with pipeline(producer):
+            for intent in run:
+                try:
+                    # Kombu cannot connect anew in a pipeline; it has just been knocked at.
+                    outcomes.append(_send(app, intent, producer, retry=False))
+                except Exception as error:
+                    if not _is_its_own(error, app, intent):
                         raise
-                    yield outcome
-                return
-            with pipeline(producer):
-                for intent in intents:
-                    # Kombu cannot connect anew in the middle of a pipeline; we have just knocked.
-                    outcome = _attempt(intent, app, producer=producer, retry=False)
-                    outcomes.append(outcome)
+                    outcomes.append(Failure(error))
     except batch_errors() as error:
         for outcome in outcomes:
             yield outcome if isinstance(outcome, Failure) else Failure(error, uncertain=True)
@@ -120,51 +114,40 @@ def _publish_messages(app: Any, intents: Sequence[Intent]) -> Iterator[Any]:
     yield from outcomes
 
 
-def _publish_canvas(app: Any, intent: Intent) -> Iterator[Any]:
-    """Send a canvas; with pipelines, a group of plain tasks leaves whole or not at all."""
-    with app.producer_or_acquire() as producer:
-        knock(app, producer)
-        if has_pipelines(producer) and _takes_producer(intent.task):
-            yield _whole(app, intent, producer)
-            return
-    # Celery takes producers of its own for a chain and for the header of a chord, and must not
-    # wait for the one that we held.
-    try:
-        yield send(intent)
-    except Exception as error:
-        alone = kind_of(intent.task) == "chain"  # which leaves as its first step
-        unreachable, lost = is_unreachable(error, app), is_lost_on_the_way(error, app)
-        if alone and unreachable and not lost:
-            raise
-        yield Failure(error, uncertain=not alone or lost)
-        if unreachable:
-            raise
+def _one_by_one(app: Any, run: Sequence[Intent], producer: Any) -> Iterator[Any]:
+    for intent in run:
+        try:
+            outcome = _send(app, intent, producer)
+        except Exception as error:
+            if not _is_its_own(error, app, intent):
+                if stops_the_task(error) or is_lost_on_the_way(error, app):
+                    yield Failure(error, uncertain=True)
+                raise
+            outcome = Failure(error)
+        yield outcome
 
 
-def _whole(app: Any, intent: Intent, producer: Any) -> Any:
-    try:
-        with pipeline(producer):
-            return send(intent, producer=producer, retry=False)
-    except batch_errors() as error:
-        return Failure(error, uncertain=True)
-    except Exception as error:
-        if is_unreachable(error, app):
-            raise
-        return Failure(error)
+def _send(app: Any, intent: Intent, producer: Any, **options: Any) -> Any:
+    foreign = intent.dispatch_options.get("connection")
+    if foreign is not None:
+        with producer_for(foreign) as own:
+            return _send_with(app, intent, own)
+    return _send_with(app, intent, producer, **options)
 
 
-def _attempt(intent: Intent, app: Any, **defaults: Any) -> Any:
-    """Send one message; an error that is its own does not keep back the others."""
-    try:
-        return send(intent, **defaults)
-    except Exception as error:
-        if isinstance(error, batch_errors()) or is_unreachable(error, app):
-            raise
-        return Failure(error)
+def _send_with(app: Any, intent: Intent, producer: Any, **options: Any) -> Any:
+    if is_one_message(intent.task):
+        return send(intent, producer=producer, **options)
+    collector = Collector(producer, **options)
+    result = send(intent, lent=(app, collector))
+    collector.send()
+    return result
 
 
-def _takes_producer(canvas: Any) -> bool:
-    kind = kind_of(canvas)
-    if kind == "group":
-        return all(is_signature(part) and is_one_message(part) for part in parts(canvas))
-    return kind == "chunks"
+def _is_its_own(error: Exception, app: Any, intent: Intent) -> bool:
+    """Whether an error is that of the one intent, and does not keep back the others."""
+    if stops_the_task(error):
+        return False
+    if intent.dispatch_options.get("connection") is not None:  # it is another broker's
+        return True
+    return not (isinstance(error, batch_errors()) or is_unreachable(error, app))

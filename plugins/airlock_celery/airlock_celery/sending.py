@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airlock import IntentError
 from airlock_celery.kinds import is_signature, kind_of
+from airlock_celery.lending import Collector, lending
 from airlock_celery.ownership import EVERYTHING, publishing
 
 if TYPE_CHECKING:
@@ -20,18 +22,25 @@ _CELERYS_HEADERS = frozenset({
 })  # fmt: skip
 
 
-def send(intent: Intent, *, eager: bool = False, **defaults: Any) -> Any:
+def send(
+    intent: Intent,
+    *,
+    eager: bool = False,
+    lent: tuple[Any, Collector] | None = None,
+    **defaults: Any,
+) -> Any:
     """Send an intent with the context variables of its `enqueue` line.
 
     Args:
         intent: the intent of a task or signature.
         eager: whether its app runs tasks instead of sending them.
+        lent: an app, and what its messages are collected with.
         **defaults: options of `apply_async` where the caller has given none: the producer.
 
     Returns:
         Celery's own result: an `AsyncResult`, or a `GroupResult`.
     """
-    return intent.run(_apply, intent, eager, defaults)
+    return intent.run(_apply, intent, eager, lent, defaults)
 
 
 def given_id(intent: Intent) -> str | None:
@@ -42,17 +51,24 @@ def given_id(intent: Intent) -> str | None:
     return given
 
 
-def _apply(intent: Intent, eager: bool, defaults: dict[str, Any]) -> Any:
+def _apply(
+    intent: Intent, eager: bool, lent: tuple[Any, Collector] | None, defaults: dict[str, Any]
+) -> Any:
     task, task_id = intent.task, intent.id
     options = {**defaults, **intent.dispatch_options, "task_id": task_id}
+    if not eager:
+        options.pop("connection", None)  # the producer is one to that broker
     if "producer" in defaults and options["producer"] is None:
         options["producer"] = defaults["producer"]
     if intent.has_meta:
         options["headers"] = _headers(intent)
     if is_signature(task) and kind_of(task) == "chain":
         task = _with_id(task, task_id)
+    apply = partial(task.apply_async, intent.args, dict(intent.kwargs), **options)
     let_through = task_id if eager else EVERYTHING
-    return publishing(let_through, task.apply_async, intent.args, dict(intent.kwargs), **options)
+    if lent is None:
+        return publishing(let_through, apply)
+    return publishing(let_through, lending, lent[0], lent[1], apply)
 
 
 def _headers(intent: Intent) -> dict[str, Any]:
