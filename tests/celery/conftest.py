@@ -40,6 +40,12 @@ def new_database(redis_server) -> Callable[[], str]:
     return new
 
 
+@pytest.fixture(scope="session")
+def apps() -> Path:
+    """The directory of the modules that workers run."""
+    return APPS
+
+
 @pytest.fixture(autouse=True)
 def _current_app() -> Iterator[None]:
     """No test's app stays the current one, and no shared task of a test reaches later apps."""

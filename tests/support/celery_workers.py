@@ -22,13 +22,18 @@ class Worker(servers.Server):
         broker: the broker's address, which the module finds in `AIRLOCK_TEST_BROKER`.
         pool: Celery's name for the pool.
         path: the directory that the module is in.
+        options: further options of `celery worker`.
+        **environment: further environment variables of its processes.
     """
 
     ready_when_it_logs = " ready."
     stop_signal = signal.SIGTERM
 
-    def __init__(self, app: str, broker: str, pool: str, path: Path) -> None:
+    def __init__(
+        self, app: str, broker: str, pool: str, path: Path, options: str = "", **environment: str
+    ) -> None:
         self.app, self.broker, self.pool, self.path = app, broker, pool, path
+        self.options, self.variables = options, environment
 
     def command(self) -> list[str]:
         """Return the command that works off the queue."""
@@ -36,7 +41,8 @@ class Worker(servers.Server):
             [str(self.path), *filter(None, [os.environ.get("PYTHONPATH")])]
         )
         environment = [f"AIRLOCK_TEST_BROKER={self.broker}", f"PYTHONPATH={python_path}"]
-        options = f"--pool {self.pool} --concurrency 2 --loglevel INFO --hostname {self.pool}@test"
+        environment += [f"{name}={value}" for name, value in self.variables.items()]
+        options = f"{self.options} --pool {self.pool} --concurrency 2 --loglevel INFO --hostname {self.pool}@test"
         quick = "--without-gossip --without-mingle --without-heartbeat"
         celery = [sys.executable, "-m", "celery", "-A", self.app, "worker"]
         return ["env", *environment, *celery, *options.split(), *quick.split()]
