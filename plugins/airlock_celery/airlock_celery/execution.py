@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import getclosurevars
 from typing import Any
 
 from airlock import scope
@@ -72,23 +71,6 @@ class _Outer:
         if name == "_orig_run":  # the sign of a task that has been given its retries
             raise AttributeError(name)
         return getattr(self._task, name)
-
-
-def retrace(task: Any) -> None:
-    """Have Celery build the tracer of a task anew.
-
-    A child of a pool builds one for each task when it starts, and looks then, once, whether
-    `__call__` has been replaced.
-    """
-    tracer = getattr(task, "__trace__", None)
-    if tracer is None:
-        return
-    from celery.app.trace import build_tracer
-
-    known = getclosurevars(tracer).nonlocals
-    task.__trace__ = build_tracer(
-        task.name, task, task.app.loader, known.get("hostname"), app=task.app
-    )
 
 
 def is_executed(task: Any) -> bool:

@@ -10,7 +10,7 @@ from celery import Celery, Task
 from airlock_celery import canvas, on_commit
 from airlock_celery.asking import INTERCEPTION, ask, interception_of
 from airlock_celery.calls import Call
-from airlock_celery.execution import execute, has_own_call, is_executed, retrace
+from airlock_celery.execution import execute, has_own_call, is_executed
 from airlock_celery.names import SendTask
 from airlock_celery.replacing import Replaced
 
@@ -42,7 +42,6 @@ class Interception:
         self.app._tasks.__class__ = _watched(self._registry_class, self)
         for task in list(self.app._tasks.values()):
             self.take(task)
-            retrace(task)
         canvas.intercept()
 
     def uninstall(self) -> None:
@@ -53,8 +52,6 @@ class Interception:
         for methods in self._replaced.values():
             for method in methods:
                 method.restore()
-        for task in list(self.app._tasks.values()):
-            retrace(task)
         canvas.release()
 
     def take(self, task: Any) -> None:
