@@ -1,15 +1,19 @@
 #!/bin/sh
 # servers.sh
 #
-# Makes sure that the programs of Redis and PostgreSQL are on this machine: the tests start servers
-# of their own from them, on free ports and in temporary directories. What is missing is installed
-# where that is possible (Debian or Ubuntu, as root), and otherwise named.
+# Makes sure that the programs of Redis, PostgreSQL and RabbitMQ are on this machine: the tests start
+# servers of their own from them, on free ports and in temporary directories. What is missing is
+# installed where that is possible (Debian or Ubuntu, as root), and otherwise named.
 set -eu
 
 missing=
 command -v redis-server >/dev/null || missing="redis-server"
 if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
     missing="$missing postgresql"
+fi
+# Debian's one on PATH is for root alone, and the tests use the one behind it.
+if [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && ! command -v rabbitmq-server >/dev/null; then
+    missing="$missing rabbitmq-server"
 fi
 [ -n "$missing" ] || exit 0
 

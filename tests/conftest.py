@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import hypothesis
 import pytest
 
+import rabbitmq
 import servers
 
 # How much the randomised and the killing tests do: 1 in every run, 10 or 100 for a night.
@@ -45,6 +46,19 @@ def redis_server() -> Iterator[servers.Redis]:
 def redis_url(redis_server: servers.Redis) -> str:
     """The address of the private Redis."""
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server() -> Iterator[rabbitmq.RabbitMQ]:
+    """A private RabbitMQ, one for all tests of this process."""
+    with rabbitmq.RabbitMQ() as server:
+        yield server
+
+
+@pytest.fixture
+def rabbitmq_url(rabbitmq_server: rabbitmq.RabbitMQ) -> str:
+    """The address of an empty virtual host of the private RabbitMQ, for one test."""
+    return rabbitmq_server.create_vhost()
 
 
 @pytest.fixture(scope="session")

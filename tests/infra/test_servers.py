@@ -13,7 +13,10 @@ import psycopg
 import pytest
 import redis
 
+import rabbitmq
 import servers
+
+SERVERS = [servers.Redis, servers.Postgres, rabbitmq.RabbitMQ]
 
 
 def _accepts_connections(port: int) -> bool:
@@ -47,13 +50,14 @@ def test_postgres_has_room_for_concurrent_tests(postgres):
         assert connection.execute("SHOW max_connections").fetchone() == ("200",)
 
 
-def test_no_server_of_the_machine_is_used(redis_server, postgres):
+def test_no_server_of_the_machine_is_used(redis_server, postgres, rabbitmq_server):
     """The servers listen on ports of their own, not on those that Debian's would have."""
     assert redis_server.port != 6379
     assert postgres.port != 5432
+    assert rabbitmq_server.port != 5672
 
 
-@pytest.mark.parametrize("server", [servers.Redis, servers.Postgres])
+@pytest.mark.parametrize("server", SERVERS)
 def test_a_server_ends_with_its_block(server):
     """After the block, also a failed one, nobody listens and nothing is left on the disk."""
     with pytest.raises(ZeroDivisionError), server() as started:
@@ -64,11 +68,12 @@ def test_a_server_ends_with_its_block(server):
     assert not started.directory.exists()
 
 
-@pytest.mark.parametrize("server", ["Redis", "Postgres"])
+@pytest.mark.parametrize("server", SERVERS)
 def test_a_server_ends_with_a_killed_owner(server):
     """When the process that started a server is killed, the server ends and its directory goes."""
     program = (
-        f"import os, servers; s = servers.{server}().start();"
+        f"import os; from {server.__module__} import {server.__name__} as Server;"
+        "s = Server().start();"
         "print(s.port, s.directory, flush=True); os.kill(os.getpid(), 9)"
     )
     said = subprocess.run(
@@ -95,7 +100,7 @@ def test_a_port_that_is_taken_is_not_shared(monkeypatch, free_port):
             assert redis_.port != other.port
 
 
-@pytest.mark.parametrize("server", [servers.Redis, servers.Postgres])
+@pytest.mark.parametrize("server", SERVERS)
 def test_a_missing_program_says_what_to_install(server, monkeypatch):
     """Without the server's program a test does not skip: it fails, and the error is the remedy."""
     monkeypatch.setattr(servers.shutil, "which", lambda *_args, **_kwargs: None)

@@ -1,5 +1,7 @@
 """Private servers for the tests: real Redis and PostgreSQL, on free ports.
 
+RabbitMQ, which takes more words, is in rabbitmq.py.
+
     with Redis() as redis:
         redis.url                          # "redis://127.0.0.1:40001/0"
 
@@ -33,7 +35,7 @@ SECONDS_TO_STOP = 20
 
 # A shell whose standard input ends when the tests' process does, however that ends. It waits for
 # this, then ends the server: $1 is the signal, $2 the process, $3 the directory.
-KEEPER = 'read -r _; kill -s "$1" "$2" && sleep 1; kill -s KILL "$2"; rm -rf "$3"'
+KEEPER = 'read -r _; kill -s "$1" "$2" && sleep 1; kill -s KILL "$2" && sleep 1; rm -rf "$3"'
 
 
 def free_port() -> int:
@@ -45,14 +47,16 @@ def free_port() -> int:
 
 
 def find_program(name: str, debian_package: str) -> str:
-    """Return the path of a server's program: on PATH, or the newest of Debian's PostgreSQL.
+    """Return the path of a server's program: on PATH, or where Debian puts it.
 
     Raises:
         MissingProgramError: it is not on this machine.
     """
     versions = Path("/usr/lib/postgresql").glob("*/bin")
     newest_first = sorted(versions, key=lambda path: int(path.parent.name), reverse=True)
-    found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(map(str, newest_first)))
+    # Before PATH, where Debian's rabbitmq-server is one that serves root and its own user alone.
+    folders = ["/usr/lib/rabbitmq/bin", os.environ.get("PATH", os.defpath), *map(str, newest_first)]
+    found = shutil.which(name, path=os.pathsep.join(folders))
     if found is None:
         raise MissingProgramError(
             f"{name} is not on this machine, and the tests start their own from it. "
@@ -82,6 +86,10 @@ class Server:
     def prepare(self) -> None:
         """Fill `self.directory` with what the server needs before it first starts."""
 
+    def environment(self) -> dict[str, str] | None:
+        """Return the variables that the server sees; None is those of the tests."""
+        return None
+
     @property
     def process_user(self) -> str | None:
         """The user that the server runs as; None is the user of the tests."""
@@ -102,15 +110,26 @@ class Server:
 
     def stop(self) -> None:
         """End it, and remove what it wrote. Ending it twice does nothing."""
-        self._keeper.kill()
-        self._keeper.communicate()
         self._end()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def restart(self) -> None:
+        """Start it again on its port, with what it has on its disk. It is ended first if it runs."""
+        self._end()
+        self._serve(self.port)
 
     def kill(self) -> None:
         """Kill it without a warning, as a crash would. `stop()` still removes what it wrote."""
         self.process.kill()
         self.process.wait()
+
+    def pause(self) -> None:
+        """Make it hang: it answers nothing and closes nothing. A PostgreSQL only accepts no more."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause()`."""
+        self.process.send_signal(signal.SIGCONT)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -125,6 +144,7 @@ class Server:
             command,
             stdin=subprocess.DEVNULL,
             cwd=self.directory,
+            env=self.environment(),
             user=user,
             group=None if user is None else pwd.getpwnam(user).pw_gid,
             extra_groups=None if user is None else [],
@@ -137,19 +157,22 @@ class Server:
         """What the server has printed so far."""
         return (self.directory / "log").read_text(errors="replace")
 
-    def _serve(self) -> None:
+    def _serve(self, port: int | None = None) -> None:
         for _ in range(3):  # another process may take the port before the server does
-            self.port = free_port()
-            with (self.directory / "log").open("wb") as log:
-                self.process = self.run(self.command(), stdout=log, stderr=log)
+            self.port = port or free_port()
+            self._launch()
             try:
                 if self._becomes_ready():
-                    break
+                    return
             except BaseException:
                 self._end()
                 raise
-        else:
-            raise RuntimeError(f"{type(self).__name__} did not start. It said:\n{self.log}")
+            self._end()
+        raise RuntimeError(f"{type(self).__name__} did not start. It said:\n{self.log}")
+
+    def _launch(self) -> None:
+        with (self.directory / "log").open("wb") as log:
+            self.process = self.run(self.command(), stdout=log, stderr=log)
         end = [self.stop_signal.name.removeprefix("SIG"), str(self.process.pid)]
         self._keeper = subprocess.Popen(
             ["sh", "-c", KEEPER, "keeper", *end, str(self.directory)],
@@ -166,11 +189,13 @@ class Server:
             if self.process.poll() is not None:
                 return False
             time.sleep(0.02)
-        self._end()
         return False
 
     def _end(self) -> None:
+        self._keeper.kill()
+        self._keeper.communicate()
         self.process.send_signal(self.stop_signal)
+        self.resume()  # where it hangs, it ends once it goes on
         try:
             self.process.wait(SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:
