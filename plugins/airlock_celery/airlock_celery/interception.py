@@ -9,9 +9,9 @@ from celery import Celery, Task
 
 from airlock_celery import canvas, on_commit
 from airlock_celery.asking import INTERCEPTION, ask, interception_of
+from airlock_celery.by_name import SendTask
 from airlock_celery.calls import Call
 from airlock_celery.execution import execute, has_own_call, is_executed
-from airlock_celery.names import SendTask
 from airlock_celery.replacing import Replaced
 
 
