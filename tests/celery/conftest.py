@@ -141,11 +141,11 @@ class Journal:
         self.case = uuid.uuid4().hex
         self.worker = worker
         self.app = app
-        self._client = redis.Redis.from_url(worker.broker)
+        self._client = redis.Redis.from_url(worker.journal)
 
-    def send(self, task: str, *args) -> str:
+    def send(self, task: str, *args, **options) -> str:
         """Have the worker execute a task, with the test's case first; return the task's id."""
-        return self.app.send_task(task, (self.case, *args)).id
+        return self.app.send_task(task, (self.case, *args), **options).id
 
     def ends(self, task_id: str) -> tuple[str, Any]:
         """Wait for the end of a task, retries and replacements included: its state and result."""

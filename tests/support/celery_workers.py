@@ -6,12 +6,16 @@ with Worker("scoped_shop", broker=url, pool="prefork", path=APPS) as worker:
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
 from pathlib import Path
 
 import servers
+
+
+_numbers = itertools.count()
 
 
 class Worker(servers.Server):
@@ -35,6 +39,11 @@ class Worker(servers.Server):
         self.app, self.broker, self.pool, self.path = app, broker, pool, path
         self.options, self.variables = options, environment
 
+    @property
+    def journal(self) -> str:
+        """The Redis in which its tasks write: its broker, or what AIRLOCK_TEST_JOURNAL names."""
+        return self.variables.get("AIRLOCK_TEST_JOURNAL", self.broker)
+
     def command(self) -> list[str]:
         """Return the command that works off the queue."""
         python_path = os.pathsep.join(
@@ -42,7 +51,7 @@ class Worker(servers.Server):
         )
         environment = [f"AIRLOCK_TEST_BROKER={self.broker}", f"PYTHONPATH={python_path}"]
         environment += [f"{name}={value}" for name, value in self.variables.items()]
-        options = f"{self.options} --pool {self.pool} --concurrency 2 --loglevel INFO --hostname {self.pool}@test"
+        options = f"{self.options} --pool {self.pool} --concurrency 2 --loglevel INFO --hostname {self.pool}{next(_numbers)}@test"
         quick = "--without-gossip --without-mingle --without-heartbeat"
         celery = [sys.executable, "-m", "celery", "-A", self.app, "worker"]
         return ["env", *environment, *celery, *options.split(), *quick.split()]

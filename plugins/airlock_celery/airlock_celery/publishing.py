@@ -16,11 +16,9 @@ from airlock_celery.brokers import (
     pipeline,
     stops_the_task,
 )
-from airlock_celery.connections import producer_for
-from airlock_celery.kinds import is_one_message
-from airlock_celery.lending import Collector
+from airlock_celery.messages import Messages
 from airlock_celery.results import ran_eagerly
-from airlock_celery.sending import send
+from airlock_celery.sending import apply, collect
 
 if TYPE_CHECKING:
     from airlock import Intent
@@ -80,33 +78,55 @@ def _publish_run(app: Any, run: Sequence[Intent]) -> Iterator[Any]:
         yield from [Failure(app)] * len(run)
     elif app.conf.task_always_eager:
         for intent in run:
-            try:
-                result = send(intent, eager=True)
-            except Exception as error:  # the effect ran here, and failed by itself
-                yield Failure(error)
-            else:
-                ran_eagerly(intent, result)
-                yield result
+            yield _run_eagerly(intent)
     else:
         with app.producer_or_acquire() as producer:
             knock(app, producer)
-            several = _in_a_pipeline if has_pipelines(producer) else _one_by_one
-            yield from several(app, run, producer)
+            # All messages are made before the first is sent: what stops the making, such as the
+            # time limit of the task in which this happens, finds nothing sent.
+            prepared = [_prepare(app, intent, producer) for intent in run]
+            send = _in_a_pipeline if has_pipelines(producer) else _one_by_one
+            yield from send(app, prepared, producer)
 
 
-def _in_a_pipeline(app: Any, run: Sequence[Intent], producer: Any) -> Iterator[Any]:
-    """Send the intents together: all of them leave, or none does, or nobody knows."""
+def _run_eagerly(intent: Intent) -> Any:
+    try:
+        result = apply(intent)
+    except Exception as error:  # the effect ran here, and failed by itself
+        return Failure(error)
+    ran_eagerly(intent, result)
+    return result
+
+
+Prepared = tuple[Any, Messages]
+
+
+def _prepare(app: Any, intent: Intent, producer: Any) -> Prepared:
+    """Make the messages of an intent; an error that is its own does not keep back the others."""
+    foreign = intent.dispatch_options.get("connection")
+    messages = Messages(producer, foreign)
+    try:
+        return collect(intent, app, messages), messages
+    except Exception as error:
+        if stops_the_task(error) or (foreign is None and is_unreachable(error, app)):
+            raise
+        return Failure(error), Messages(producer)
+
+
+def _in_a_pipeline(app: Any, prepared: Sequence[Prepared], producer: Any) -> Iterator[Any]:
+    """Send messages together: all of them leave, or none does, or nobody knows."""
     outcomes: list[Any] = []
     try:
         with pipeline(producer):
-            for intent in run:
+            for outcome, messages in prepared:
                 try:
                     # Kombu cannot connect anew in a pipeline; it has just been knocked at.
-                    outcomes.append(_send(app, intent, producer, retry=False))
+                    messages.send(retry=False)
                 except Exception as error:
-                    if not _is_its_own(error, app, intent):
+                    if not _is_its_own(error, app, messages):
                         raise
-                    outcomes.append(Failure(error))
+                    outcome = Failure(error)
+                outcomes.append(outcome)
     except batch_errors() as error:
         for outcome in outcomes:
             yield outcome if isinstance(outcome, Failure) else Failure(error, uncertain=True)
@@ -114,12 +134,12 @@ def _in_a_pipeline(app: Any, run: Sequence[Intent], producer: Any) -> Iterator[A
     yield from outcomes
 
 
-def _one_by_one(app: Any, run: Sequence[Intent], producer: Any) -> Iterator[Any]:
-    for intent in run:
+def _one_by_one(app: Any, prepared: Sequence[Prepared], producer: Any) -> Iterator[Any]:
+    for outcome, messages in prepared:
         try:
-            outcome = _send(app, intent, producer)
+            messages.send()
         except Exception as error:
-            if not _is_its_own(error, app, intent):
+            if not _is_its_own(error, app, messages):
                 if stops_the_task(error) or is_lost_on_the_way(error, app):
                     yield Failure(error, uncertain=True)
                 raise
@@ -127,27 +147,10 @@ def _one_by_one(app: Any, run: Sequence[Intent], producer: Any) -> Iterator[Any]
         yield outcome
 
 
-def _send(app: Any, intent: Intent, producer: Any, **options: Any) -> Any:
-    foreign = intent.dispatch_options.get("connection")
-    if foreign is not None:
-        with producer_for(foreign) as own:
-            return _send_with(app, intent, own)
-    return _send_with(app, intent, producer, **options)
-
-
-def _send_with(app: Any, intent: Intent, producer: Any, **options: Any) -> Any:
-    if is_one_message(intent.task):
-        return send(intent, producer=producer, **options)
-    collector = Collector(producer, **options)
-    result = send(intent, lent=(app, collector))
-    collector.send()
-    return result
-
-
-def _is_its_own(error: Exception, app: Any, intent: Intent) -> bool:
+def _is_its_own(error: Exception, app: Any, messages: Messages) -> bool:
     """Whether an error is that of the one intent, and does not keep back the others."""
     if stops_the_task(error):
         return False
-    if intent.dispatch_options.get("connection") is not None:  # it is another broker's
+    if messages.foreign is not None:  # it is another broker's
         return True
     return not (isinstance(error, batch_errors()) or is_unreachable(error, app))

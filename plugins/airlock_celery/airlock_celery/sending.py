@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airlock import IntentError
 from airlock_celery.kinds import is_signature, kind_of
-from airlock_celery.lending import Collector, lending
+from airlock_celery.lending import lending
+from airlock_celery.messages import Messages
 from airlock_celery.ownership import EVERYTHING, publishing
 
 if TYPE_CHECKING:
@@ -22,25 +24,27 @@ _CELERYS_HEADERS = frozenset({
 })  # fmt: skip
 
 
-def send(
-    intent: Intent,
-    *,
-    eager: bool = False,
-    lent: tuple[Any, Collector] | None = None,
-    **defaults: Any,
-) -> Any:
-    """Send an intent with the context variables of its `enqueue` line.
+def apply(intent: Intent) -> Any:
+    """Run the task of an intent here, with the context variables of its `enqueue` line.
+
+    Returns:
+        Celery's `EagerResult`.
+    """
+    return intent.run(_apply_eagerly, intent)
+
+
+def collect(intent: Intent, app: Any, messages: Messages) -> Any:
+    """Make the messages of an intent, with the context variables of its `enqueue` line.
 
     Args:
         intent: the intent of a task or signature.
-        eager: whether its app runs tasks instead of sending them.
-        lent: an app, and what its messages are collected with.
-        **defaults: options of `apply_async` where the caller has given none: the producer.
+        app: its app.
+        messages: where they are collected.
 
     Returns:
         Celery's own result: an `AsyncResult`, or a `GroupResult`.
     """
-    return intent.run(_apply, intent, eager, lent, defaults)
+    return intent.run(_apply_collecting, intent, app, messages)
 
 
 def given_id(intent: Intent) -> str | None:
@@ -51,24 +55,25 @@ def given_id(intent: Intent) -> str | None:
     return given
 
 
-def _apply(
-    intent: Intent, eager: bool, lent: tuple[Any, Collector] | None, defaults: dict[str, Any]
-) -> Any:
+def _apply_eagerly(intent: Intent) -> Any:
+    # Nothing but the task itself: what it asks for while it runs is the application's.
+    return publishing(intent.id, _call(intent, dict(intent.dispatch_options)))
+
+
+def _apply_collecting(intent: Intent, app: Any, messages: Messages) -> Any:
+    options = dict(intent.dispatch_options)
+    options.pop("connection", None)  # the producer is one to that broker
+    return publishing(EVERYTHING, lending, app, messages, _call(intent, options))
+
+
+def _call(intent: Intent, options: dict[str, Any]) -> Callable[[], Any]:
     task, task_id = intent.task, intent.id
-    options = {**defaults, **intent.dispatch_options, "task_id": task_id}
-    if not eager:
-        options.pop("connection", None)  # the producer is one to that broker
-    if "producer" in defaults and options["producer"] is None:
-        options["producer"] = defaults["producer"]
+    options["task_id"] = task_id
     if intent.has_meta:
         options["headers"] = _headers(intent)
     if is_signature(task) and kind_of(task) == "chain":
         task = _with_id(task, task_id)
-    apply = partial(task.apply_async, intent.args, dict(intent.kwargs), **options)
-    let_through = task_id if eager else EVERYTHING
-    if lent is None:
-        return publishing(let_through, apply)
-    return publishing(let_through, lending, lent[0], lent[1], apply)
+    return partial(task.apply_async, intent.args, dict(intent.kwargs), **options)
 
 
 def _headers(intent: Intent) -> dict[str, Any]:

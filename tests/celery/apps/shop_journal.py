@@ -5,10 +5,16 @@ import os
 import redis
 
 BROKER = os.environ["AIRLOCK_TEST_BROKER"]
+JOURNAL = os.environ.get("AIRLOCK_TEST_JOURNAL", BROKER)  # where the broker is no Redis
 
-_client = redis.Redis.from_url(BROKER)
+client = redis.Redis.from_url(JOURNAL)
 
 
 def note(case: str, line: str) -> None:
     """Add a line to the journal of one test."""
-    _client.rpush(f"journal:{case}", line)
+    client.rpush(f"journal:{case}", line)
+
+
+def is_first(case: str, what: str) -> bool:
+    """Whether nobody has asked this before, in a test, of the same thing."""
+    return bool(client.set(f"first:{case}:{what}", "1", nx=True))

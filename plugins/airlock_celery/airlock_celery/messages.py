@@ -1,0 +1,70 @@
+"""The messages of one intent, made first and sent then: one that cannot be made sends nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airlock_celery.connections import producer_for
+
+
+class Messages:
+    """A producer that keeps what is published with it.
+
+    Args:
+        producer: the real one.
+        connection: where the messages are for another broker than the app's.
+
+    Attributes:
+        foreign: that connection, or None.
+    """
+
+    def __init__(self, producer: Any, connection: Any = None) -> None:
+        """Begin empty."""
+        self.foreign = connection
+        self._producer = producer
+        self._kept: list[tuple[Any, dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the real producer in everything else."""
+        return getattr(self._producer, name)
+
+    def publish(
+        self,
+        body: Any,
+        *,
+        serializer: str | None = None,
+        content_type: str | None = None,
+        content_encoding: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Encode a message and keep it.
+
+        Raises:
+            EncodeError: the serializer does not take it.
+        """
+        if not content_type:
+            from kombu import serialization
+
+            encode: Any = serialization.dumps  # not annotated
+            serializer = serializer or self._producer.serializer
+            content_type, content_encoding, body = encode(body, serializer=serializer)
+        options["content_type"], options["content_encoding"] = content_type, content_encoding
+        self._kept.append((body, options))
+
+    def send(self, **options: Any) -> None:
+        """Publish what was kept, in order.
+
+        Args:
+            **options: options of `publish`, whatever the messages say.
+        """
+        if not self._kept:
+            return
+        if self.foreign is None:
+            self._publish(self._producer, options)
+        else:
+            with producer_for(self.foreign) as producer:
+                self._publish(producer, {})
+
+    def _publish(self, producer: Any, options: dict[str, Any]) -> None:
+        for body, given in self._kept:
+            producer.publish(body, **given | options)
