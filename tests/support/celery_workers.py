@@ -14,7 +14,6 @@ from pathlib import Path
 
 import servers
 
-
 _numbers = itertools.count()
 
 
