@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ class Configuration:
         scope_kwargs: further arguments for the scope class.
         strict: whether arguments are checked, and snapshots of them taken, at the `enqueue`.
         require: names of plugins without which nothing may run.
+        broker_timeout: how many seconds a flush may wait for a broker that does not answer.
     """
 
     scope_cls: type[Scope] | None = None
@@ -37,6 +39,7 @@ class Configuration:
     scope_kwargs: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     strict: bool = False
     require: tuple[str, ...] = ()
+    broker_timeout: float = 5.0
 
 
 _lock = threading.Lock()
@@ -50,7 +53,8 @@ def configure(**settings: Any) -> Configuration:
     Args:
         **settings: `scope_cls` (a subclass of `Scope`), `policy` (a `Policy`), `executor` (a
             callable, or the name of an installed plugin), `scope_kwargs` (a mapping), `strict` (a
-            bool) and `require` (names of plugins, each of which must load).
+            bool), `require` (names of plugins, each of which must load) and `broker_timeout`
+            (seconds).
 
     Returns:
         The configuration that was in force before, for `restore_configuration()`.
@@ -60,14 +64,14 @@ def configure(**settings: Any) -> Configuration:
         PluginError: a required plugin is missing, or failed to load.
     """
     global current
-    checked = _checked(settings)
+    values = checked(settings)
     if "require" in settings:
         from airlock_core.plugins import manager
 
-        manager.require(checked["require"])
+        manager.require(values["require"])
     with _lock:
         before = current
-        current = replace(before, **checked)
+        current = replace(before, **values)
     return before
 
 
@@ -92,11 +96,16 @@ def set_defaults(**settings: Any) -> None:
     """Change what `reset_configuration()` goes back to, and go there: for test runners."""
     global _defaults
     with _lock:
-        _defaults = replace(_defaults, **_checked(settings))
+        _defaults = replace(_defaults, **checked(settings))
     reset_configuration()
 
 
-def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as `configure()` keeps them; nothing is set.
+
+    Raises:
+        ConfigurationError: an unknown setting, or a value that cannot serve.
+    """
     known = Configuration.__dataclass_fields__
     if unknown := [name for name in settings if name not in known]:
         from difflib import get_close_matches
@@ -139,6 +148,12 @@ def _require(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _broker_timeout(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ConfigurationError(f"broker_timeout={value!r} must be a number of seconds above 0.")
+    return float(value)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "scope_cls": _scope_cls,
     "policy": lambda value: None if value is None else checked_policy(value),
@@ -146,4 +161,5 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "scope_kwargs": _scope_kwargs,
     "strict": _strict,
     "require": _require,
+    "broker_timeout": _broker_timeout,
 }

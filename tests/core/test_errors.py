@@ -150,6 +150,7 @@ CASES = {
     "unknown executor": lambda: airlock.scope(executor="carrier pigeon"),
     "unknown argument": lambda: airlock.scope(colour="red"),
     "unknown setting": lambda: airlock.configure(colour="red"),
+    "no seconds": lambda: airlock.configure(broker_timeout=0),
     "assert": _with(policy=airlock.AssertNoEffects()),
     "cap": _with(policy=airlock.MaxIntents(0)),
     "blocked": _with(policy=airlock.BlockTasks([print], raise_on_enqueue=True)),

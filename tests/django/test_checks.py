@@ -88,6 +88,7 @@ def test_an_unknown_key_that_resembles_none() -> None:
         ({"DISCARD_FROM_STATUS": True}, "must be an HTTP status"),
         ({"STRICT": "yes"}, "must be True or False"),
         ({"RAISE_DISPATCH_ERRORS": None}, "must be True or False"),
+        ({"BROKER_TIMEOUT": "soon"}, "number of seconds"),
     ],
     ids=str,
 )

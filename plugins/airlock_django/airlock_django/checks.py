@@ -9,6 +9,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Info, Warning
 
 from airlock import ConfigurationError, Policy, Scope
+from airlock_core.configuration import checked
 from airlock_django import settings as airlock_settings
 from airlock_django.settings import DEFAULTS, imported
 
@@ -101,12 +102,17 @@ def _boolean_or_none(value: Any) -> None:
         _boolean(value)
 
 
+def _broker_timeout(value: Any) -> None:
+    checked({"broker_timeout": value})
+
+
 _VALUES: dict[str, Callable[[Any], None]] = {
     "EXECUTOR": _executor,
     "POLICY": _policy,
     "SCOPE_CLASS": _scope_class,
     "USING": _using,
     "STRICT": _boolean_or_none,
+    "BROKER_TIMEOUT": _broker_timeout,
     "DISCARD_FROM_STATUS": _status,
     "RAISE_DISPATCH_ERRORS": _boolean,
 }

@@ -25,6 +25,8 @@ DEFAULTS: dict[str, Any] = {
     "STRICT": None,
     # Plugins without which nothing may run.
     "REQUIRE": (),
+    # How many seconds a flush may wait for a broker that does not answer.
+    "BROKER_TIMEOUT": 5.0,
     # The first HTTP status whose response discards the request's intents; None for no such.
     "DISCARD_FROM_STATUS": 400,
     # Raise what could not be sent after a commit, instead of logging it.
@@ -112,6 +114,7 @@ def apply() -> None:
             executor=imported(get("EXECUTOR"), "EXECUTOR"),
             policy=imported(get("POLICY"), "POLICY"),
             scope_cls=imported(get("SCOPE_CLASS"), "SCOPE_CLASS"),
+            broker_timeout=get("BROKER_TIMEOUT"),
         )
     except ConfigurationError as error:
         unavailable = Unavailable(error)
