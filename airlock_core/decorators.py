@@ -15,6 +15,7 @@ from airlock_core.scopes import Scope
 
 P = ParamSpec("P")
 R = TypeVar("R")
+W = TypeVar("W", bound=Callable[..., Any])
 
 
 @overload
@@ -57,7 +58,7 @@ def _wrapped(function: Any, arguments: dict[str, Any]) -> Any:
 
     if inspect.isasyncgenfunction(function):
 
-        @functools.wraps(function)
+        @_stands_for(function)
         async def in_scope_async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
             driven = adrive(make(), function(*args, **kwargs))
             sent = None
@@ -85,7 +86,7 @@ def _wrapped(function: Any, arguments: dict[str, Any]) -> Any:
 
     if inspect.isgeneratorfunction(function):
 
-        @functools.wraps(function)
+        @_stands_for(function)
         def in_scope_generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             return (yield from drive(make(), function(*args, **kwargs)))
 
@@ -93,16 +94,34 @@ def _wrapped(function: Any, arguments: dict[str, Any]) -> Any:
 
     if inspect.iscoroutinefunction(function):
 
-        @functools.wraps(function)
+        @_stands_for(function)
         async def in_scope_coroutine(*args: Any, **kwargs: Any) -> Any:
             async with make():
                 return await function(*args, **kwargs)
 
         return in_scope_coroutine
 
-    @functools.wraps(function)
+    @_stands_for(function)
     def in_scope(*args: Any, **kwargs: Any) -> Any:
         with make():
             return function(*args, **kwargs)
 
     return in_scope
+
+
+def _stands_for(function: Callable[..., Any]) -> Callable[[W], W]:
+    """Do what `functools.wraps` does, for those as well who read a signature and do not unwrap.
+
+    Celery is one of them: it checks the arguments of a `.delay()`, and asks an errback how many it
+    takes.
+    """
+
+    def dress(wrapper: W) -> W:
+        functools.update_wrapper(wrapper, function)
+        try:
+            wrapper.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+        except (TypeError, ValueError):
+            pass  # a built-in has none
+        return wrapper
+
+    return dress

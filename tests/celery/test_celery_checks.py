@@ -84,14 +84,32 @@ def test_a_bound_task_is_not_given_itself(app, accepted, refused):
 
 
 def test_decorators_are_seen_through(app, accepted, refused):
-    """Celery does not look under `@airlock.scoped()`; the check does."""
+    """Celery does not look under a decorator; the check does."""
 
-    @app.task(shared=False, name="shop.scoped", bind=True)
+    def decorated(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    @app.task(shared=False, name="shop.decorated", bind=True)
+    @decorated
+    def task(self, number): ...
+
+    accepted(task, 1)
+    assert "missing a required argument" in refused(task)
+
+
+def test_celery_sees_the_arguments_of_a_scoped_task(app):
+    """`@airlock.scoped()` hides nothing: a `.delay()` that does not fit is refused as ever."""
+
+    @app.task(shared=False, name="shop.scoped")
     @airlock.scoped()
-    def scoped(self, number): ...
+    def scoped(number): ...
 
-    accepted(scoped, 1)
-    assert "missing a required argument" in refused(scoped)
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        scoped.delay()
 
 
 def test_without_typing_anything_goes(app, accepted):
