@@ -14,6 +14,7 @@ from airlock_celery.brokers import (
     is_unreachable,
     knock,
     pipeline,
+    producer_of,
     stops_the_task,
 )
 from airlock_celery.messages import Messages
@@ -80,7 +81,7 @@ def _publish_run(app: Any, run: Sequence[Intent]) -> Iterator[Any]:
         for intent in run:
             yield _run_eagerly(intent)
     else:
-        with app.producer_or_acquire() as producer:
+        with producer_of(app) as producer:
             knock(app, producer)
             # All messages are made before the first is sent: what stops the making, such as the
             # time limit of the task in which this happens, finds nothing sent.
@@ -137,7 +138,7 @@ def _in_a_pipeline(app: Any, prepared: Sequence[Prepared], producer: Any) -> Ite
 def _one_by_one(app: Any, prepared: Sequence[Prepared], producer: Any) -> Iterator[Any]:
     for outcome, messages in prepared:
         try:
-            messages.send()
+            messages.send(retry=False)
         except Exception as error:
             if not _is_its_own(error, app, messages):
                 if stops_the_task(error) or is_lost_on_the_way(error, app):
