@@ -39,11 +39,17 @@ def is_queue_task(task: Any) -> bool:
 
 
 def check_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Raise `IntentError` where `function(*args, **kwargs)` would not fit its signature."""
+    """Raise `IntentError` where `function(*args, **kwargs)` would not fit its signature.
+
+    That of a decorated function is its decorator's, which may well give it further arguments.
+
+    Raises:
+        IntentError: the arguments do not fit.
+    """
     from inspect import signature
 
     try:
-        expected = signature(function)
+        expected = signature(function, follow_wrapped=False)
     except (TypeError, ValueError):
         return  # built-ins without a signature say so themselves when they are called
     try:

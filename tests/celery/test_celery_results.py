@@ -38,7 +38,7 @@ def test_waiting_in_the_scope_that_holds_it_is_an_error(add):
         result = add.delay(1)
         for name in waits(result):
             with pytest.raises(
-                ScopeStateError, match=r"wait for ever: shop.add is held by.*checkout"
+                ScopeStateError, match=r"wait for ever: shop.add .* is held by .*checkout"
             ):
                 getattr(result, name)()
         scope.discard()
@@ -77,6 +77,21 @@ def test_after_the_scope_waiting_is_waiting(app, add, broker):
 
     app.backend.mark_as_done(result.id, 7)
     assert result.get(timeout=5) == 7
+
+
+def test_a_result_that_nobody_keeps(app, add):
+    """Waiting for it at once is refused in the scope, and waits outside of it."""
+    with airlock.scope() as scope:
+        with pytest.raises(ScopeStateError, match=r"AsyncResult\.get"):
+            add.delay(1).get()
+        scope.discard()
+
+    def ask():
+        with airlock.scope():
+            return add.apply_async((1,), task_id="chosen")
+
+    app.backend.mark_as_done("chosen", 7)
+    assert ask().get(timeout=5) == 7
 
 
 def test_an_inner_scope_and_an_open_transaction_hold_as_well(add):
@@ -118,10 +133,11 @@ def test_results_of_shimmed_tasks(app):
 
 
 def test_results_are_celerys_own(app, add):
-    """They are of Celery's own class, and can be copied, serialized and restored."""
+    """They are instances of Celery's own class, and can be copied, serialized and restored."""
     with airlock.scope() as scope:
         result = add.delay(1)
-        assert type(result) is type(add.AsyncResult("any"))
+        assert isinstance(result, type(add.AsyncResult("any")))
+        assert repr(result) == f"<AsyncResult: {result.id}>"
         assert copy.copy(result) == result
         assert result_from_tuple(json.loads(json.dumps(result.as_tuple())), app=app) == result
         scope.discard()

@@ -33,7 +33,7 @@ def test_in_a_scope_it_is_held(app, add, broker, name):
     assert (message.task, message.id) == (name, result.id)
     assert (message.args, message.kwargs) == ([1], {"right": 2})
     assert message.headers["eta"]
-    assert type(result) is app.AsyncResult
+    assert isinstance(result, app.AsyncResult)
 
 
 def test_outside_it_passes_and_warns(app, broker):

@@ -24,6 +24,17 @@ def interception_of(app: Any) -> Interception | None:
     return found
 
 
+def warn(caller: FrameType, thing: Any) -> None:
+    """Say at the caller's line that it should be an `airlock.enqueue()`."""
+    # At a commit Django calls what the application has asked for elsewhere.
+    if not caller.f_globals.get("__name__", "").startswith("django."):
+        warn_at(
+            caller,
+            f"{thing.name} is published directly: write airlock.enqueue(), which leaves when the "
+            "work around it has succeeded. (airlock's global intercept is installed in this app.)",
+        )
+
+
 def ask(
     thing: Any,
     original: Callable[..., Any],
@@ -50,11 +61,7 @@ def ask(
     caller = asking_frame(app, call.options)
     if caller is None:
         return original(*positional, **named)
-    warn_at(
-        caller,
-        f"{thing.name} is published directly: write airlock.enqueue(), which leaves when the work "
-        "around it has succeeded. (airlock's global intercept is installed in this app.)",
-    )
+    warn(caller, thing)
     if get_current_scope() is None:
         eager = app.conf.task_always_eager
         passing = call.options.get("task_id") if eager else EVERYTHING

@@ -24,6 +24,11 @@ class ByName(Signature):  # type: ignore[misc]  # Celery has no annotations
         """Make it without arguments, which its intent has."""
         super().__init__(name, app=app)
 
+    @property
+    def type(self) -> Any:
+        """Say that the task is not known here, as for this call it need not be."""
+        raise KeyError(self.task)
+
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         """Send it with `app.send_task`, which asks neither the task nor its class."""
         return self.app.send_task(self.task, args, kwargs, **options)

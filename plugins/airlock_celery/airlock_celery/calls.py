@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from airlock import Intent, IntentError
-from airlock_celery.checking import check_arity
+from airlock_celery.checking import check_call
 from airlock_celery.connections import only_foreign
 from airlock_celery.results import held
 from airlock_core.admission import snapshot
@@ -55,6 +55,7 @@ class Call:
         args = tuple(snapshot(value, True, copies) for value in self.args)
         kwargs = {key: snapshot(value, True, copies) for key, value in self.kwargs.items()}
         options = only_foreign(task.app, self.options)
+        check_call(task, args, kwargs, options)
         for key in options.keys() & _MUTABLE:
             options[key] = snapshot(options[key], True, copies)
         return enqueue_from(caller, task, args, kwargs, options)
@@ -65,8 +66,6 @@ class Call:
         Returns:
             The `AsyncResult` of the id that the worker will see.
         """
-        self._check(task)
-        check_arity(task, self.args, self.kwargs)
         return self.enqueue_as(caller, task, self.options.get("result_cls") or task.AsyncResult)
 
     def enqueue_as(self, caller: FrameType, task: Any, result_class: Callable[[str], Any]) -> Any:

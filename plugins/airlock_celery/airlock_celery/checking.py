@@ -8,7 +8,6 @@ from typing import Any
 from airlock import IntentError
 from airlock_celery.kinds import is_signature, kind_of, registered
 from airlock_celery.members import parts, signatures
-from airlock_core.calls import check_arguments
 
 
 def check_call(
@@ -69,8 +68,6 @@ def check_arity(task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
             f"{task.name} does not take these arguments: {error}. Correct the call, or make the "
             "task with typing=False."
         ) from None
-    # Celery does not look under decorators such as @airlock.scoped(); this does.
-    check_arguments(task.run, args, kwargs)
 
 
 def check_encoding(task: Any, args: Any, kwargs: Any, serializer: str | None) -> None:

@@ -6,23 +6,31 @@ from collections.abc import Callable
 from typing import Any
 
 from airlock import get_current_scope
-from airlock_celery.asking import ask
+from airlock_celery.asking import ask, warn
 from airlock_celery.calls import Call
+from airlock_celery.ownership import asking_frame
 from airlock_core.plugins import manager
 
 
 def delay(task: Any, original: Callable[..., Any], positional: Any, named: Any) -> Any:
     """Hold `task.delay_on_commit(...)`, and return the result that Celery's own does not know."""
     if not _waits_for_commits():
-        return original(*positional, **named)
+        return _at_the_commit(task, original, positional, named)
     return ask(task, _later(original), (positional, named), {}, Call.enqueue_task)
 
 
 def apply_async(task: Any, original: Callable[..., Any], positional: Any, named: Any) -> Any:
     """Hold `task.apply_async_on_commit(...)`."""
     if not _waits_for_commits():
-        return original(*positional, **named)
+        return _at_the_commit(task, original, positional, named)
     return ask(task, original, positional, named, Call.enqueue_task)
+
+
+def _at_the_commit(task: Any, original: Callable[..., Any], positional: Any, named: Any) -> Any:
+    caller = asking_frame(task.app, {})
+    if caller is not None:
+        warn(caller, task)
+    return original(*positional, **named)
 
 
 def _later(original: Callable[..., Any]) -> Callable[..., Any]:

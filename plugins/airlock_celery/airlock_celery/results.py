@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from airlock import ScopeStateError, get_current_scope
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
 # Whatever waits: the methods of a result, and of the result of a group.
 _WAITING = ("get", "wait", "get_leaf", "collect", "join", "join_native", "iter_native", "iterate")
+
+# On a result: the intent that has to leave first, and the thread that asked for it.
+_HOLDING = "_airlock_intent"
+# On a class of results: the class derived from it.
+_HELD_CLASS = "_airlock_held_class"
 
 # What `apply_async` has returned for the intents of these ids, as long as somebody keeps it.
 _held: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -27,13 +33,13 @@ def held(result: Any, intent: Intent) -> Any:
         intent: the intent that has to leave first.
 
     Returns:
-        The same object.
+        The same object, of a class that is derived from its own.
     """
     _held[intent.id] = result
     for part in _parts(result):
-        for name in _WAITING:
-            if hasattr(part, name):
-                setattr(part, name, _Guarded(part, name, intent))
+        cls = type(part)
+        part.__dict__[_HOLDING] = weakref.ref(intent), threading.get_ident()
+        part.__class__ = cls.__dict__.get(_HELD_CLASS) or _held_class(cls)
     return result
 
 
@@ -50,33 +56,41 @@ def ran_eagerly(intent: Intent, result: Any) -> None:
             }
 
 
-class _Guarded:
-    """A method of a result that looks first whether waiting makes sense."""
+def _held_class(cls: Any) -> type:
+    """Derive the class of the results that refuse, once for each class of results.
 
-    def __init__(self, result: Any, name: str, intent: Intent) -> None:
-        # Weakly: a result is let go, with its place at the result backend, when the application
-        # lets it go, and an intent when it is settled.
-        self._result = weakref.ref(result)
-        self._intent = weakref.ref(intent)
-        self._name = name
-        self._thread = threading.get_ident()
+    A class, not attributes of the object, which would have to refer to it: a result is let go, with
+    its place at the result backend, when the application lets it go.
+    """
+    methods = {name: _guarded(getattr(cls, name)) for name in _WAITING if hasattr(cls, name)}
+    held_class = type(cls.__name__, (cls,), {"__module__": cls.__module__, **methods})
+    setattr(cls, _HELD_CLASS, held_class)
+    return held_class
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        intent, result = self._intent(), self._result()
-        if intent is not None and intent.outcome is None and self._would_block(intent.scope):
+
+def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
+    def waiting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        reference, thread = self.__dict__.get(_HOLDING, (None, 0))
+        intent = None if reference is None else reference()
+        if intent is not None and intent.outcome is None and _would_block(intent.scope, thread):
+            method = f"{type(self).__name__}.{original.__name__}()"
             raise ScopeStateError(
-                f"{type(result).__name__}.{self._name}() would wait for ever: {intent.name} is "
-                f"held by {intent.scope!r} (enqueued at {intent.origin}), and leaves when that "
-                "has ended. Keep `result.id`, and wait after the scope."
+                f"{method} would wait for ever: {intent.name} (enqueued at {intent.origin}) is held "
+                f"by {intent.scope!r}, and leaves when that has ended. Keep `result.id`, and wait "
+                "after the scope."
             )
-        return getattr(type(result), self._name)(result, *args, **kwargs)
+        return original(self, *args, **kwargs)
 
-    def _would_block(self, holding: Scope) -> bool:
-        """Whether the scope can only end when this call has returned."""
-        scope = get_current_scope()
-        while scope is not None and scope is not holding:
-            scope = scope.parent
-        return scope is holding or threading.get_ident() == self._thread
+    return waiting
+
+
+def _would_block(holding: Scope, thread: int) -> bool:
+    """Whether the scope can only end when the call that waits has returned."""
+    scope = get_current_scope()
+    while scope is not None and scope is not holding:
+        scope = scope.parent
+    return scope is holding or threading.get_ident() == thread
 
 
 def _parts(result: Any) -> Iterator[Any]:
