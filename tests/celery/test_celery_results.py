@@ -38,7 +38,7 @@ def test_waiting_in_the_scope_that_holds_it_is_an_error(add):
         result = add.delay(1)
         for name in waits(result):
             with pytest.raises(
-                ScopeStateError, match=r"wait for ever: shop.add .* is held by .*checkout"
+                ScopeStateError, match=r"wait for ever. shop.add, .* is held by .*checkout"
             ):
                 getattr(result, name)()
         scope.discard()

@@ -8,7 +8,8 @@ It reads commands from its standard input, and answers on its standard output, a
 
 An order writes rows, and enqueues `shop.ship` beside each. It stops at `working`, in the transaction;
 `committing` and `committed`, before and after the COMMIT; `publishing 2` and `published 2`, before
-and after the second message is given to Celery's producer, which may collect it for a pipeline.
+and after Celery makes the second message; `sending 2` and `sent 2`, before and after it is given to
+Kombu, which may collect it for a pipeline.
 
 It is the app of a Celery worker as well, whose task `shop.work_off` takes an order.
 """
@@ -29,6 +30,7 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import django
+import kombu
 from celery import Celery, chain, signals
 from django.conf import settings
 
@@ -132,6 +134,7 @@ class Shop:
     resumed = 0.0
     stop_at: set[str] = set()
     published: Any = itertools.count(1)
+    sent: Any = itertools.count(1)
 
 
 def order(request: HttpRequest) -> HttpResponse:
@@ -199,6 +202,14 @@ def _after(**_: Any) -> None:
     stop(f"published {Shop.count}")
 
 
+def _publish(self: Any, *args: Any, original: Any = kombu.Producer.publish, **options: Any) -> Any:
+    number = next(Shop.sent)
+    stop(f"sending {number}")
+    result = original(self, *args, **options)
+    stop(f"sent {number}")
+    return result
+
+
 class Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         Shop.log.append(f"{record.name}: {record.getMessage()}")
@@ -215,7 +226,7 @@ def failed(error: airlock.DispatchError, **_: Any) -> None:
 def take(number: str, around: str = "scope", **given: Any) -> None:
     """Take one order, and say how it went."""
     Shop.failure, Shop.signals, Shop.log = None, 0, []
-    Shop.published = itertools.count(1)
+    Shop.published, Shop.sent = itertools.count(1), itertools.count(1)
     raised = status = None
     try:
         status = (ask if around == "scope" else in_a_block)(number=number, **given)
@@ -261,6 +272,7 @@ def take_many(run: str, seed: int) -> None:
 
 def main() -> None:
     BaseDatabaseWrapper._commit = _commit
+    kombu.Producer.publish = _publish
     signals.before_task_publish.connect(_before)
     signals.after_task_publish.connect(_after)
     dispatch_failed.connect(failed)

@@ -190,7 +190,7 @@ def test_killed_before_the_commit(open_shop, database, redis, around, point):
 
 
 @each_way
-@pytest.mark.parametrize("point", ["committed", "published 3"])
+@pytest.mark.parametrize("point", ["committed", "published 3", "sent 3"])
 def test_killed_between_the_commit_and_the_publish(open_shop, database, redis, around, point):
     """The rows are there and the messages lost, also where the last was collected for a pipeline."""
     shop = open_shop()
@@ -206,7 +206,7 @@ def test_killed_between_the_commit_and_the_publish(open_shop, database, redis, a
 def test_killed_in_the_middle_of_a_pipeline(open_shop, database, redis, proxy):
     """The messages that the broker has got are there, once each; the rest is lost for good."""
     shop = open_shop(port=proxy.port)
-    stop_at(shop, "published 40", size=40)
+    stop_at(shop, "sent 40", size=40)
     proxy.stall_after = 10_000  # about a third
     shop.tell()
     assert proxy.stalled.wait(10)
@@ -224,7 +224,7 @@ def test_killed_in_the_middle_of_a_pipeline(open_shop, database, redis, proxy):
 def test_killed_between_two_messages(open_shop, database, redis):
     """Where there are no pipelines: what was published before the kill is there, the rest is lost."""
     shop = open_shop(one_by_one=True)
-    stop_at(shop, "published 2", size=5)
+    stop_at(shop, "sent 2", size=5)
     shop.kill()
 
     assert (database.rows, messages(redis)) == (lines("1", 5), lines("1", 2))
@@ -272,7 +272,7 @@ def test_interrupted_while_it_works(open_shop, database, redis, around, number, 
 def test_interrupted_while_it_publishes(open_shop, database, redis, around, number, name):
     """Each intent has an end, which is logged; `retry()` sends only what was not on its way."""
     shop = open_shop(one_by_one=True)
-    stop_at(shop, "published 2", size=5, errand_after=3, around=around)
+    stop_at(shop, "sent 2", size=5, errand_after=3, around=around)
     shop.interrupt(number)
     report = shop.hears()
 
@@ -297,7 +297,7 @@ def test_interrupted_while_it_publishes(open_shop, database, redis, around, numb
 def test_interrupted_in_the_middle_of_a_pipeline(open_shop, database, redis, proxy, around):
     """All of the pipeline is uncertain, and is not sent again; the process can go on."""
     shop = open_shop(port=proxy.port)
-    stop_at(shop, "published 40", size=40, around=around)
+    stop_at(shop, "sent 40", size=40, around=around)
     proxy.stall_after = 10_000
     shop.tell()
     assert proxy.stalled.wait(10)
@@ -364,7 +364,7 @@ def test_a_broker_that_hangs_is_waited_for_once(open_shop, database, redis, one_
 def test_a_broker_that_hangs_in_the_middle_of_a_pipeline(open_shop, database, redis):
     """What was on its way is uncertain, and arrives or not; `retry()` does not send it again."""
     shop = open_shop(**QUICK)
-    stop_at(shop, "published 50", size=50)
+    stop_at(shop, "sent 50", size=50)
     redis.process.send_signal(signal.SIGSTOP)
     report = go_on(shop)
     redis.process.send_signal(signal.SIGCONT)
@@ -393,7 +393,7 @@ def test_a_broker_that_hangs_in_the_middle_of_a_message(open_shop, redis, order,
     """Without a pipeline, too, what may have left is never sent again by `retry()`."""
     shop = open_shop(**QUICK, **NO_RETRY, **celery)
     take(shop, "0")
-    stop_at(shop, "publishing 2", **order)
+    stop_at(shop, "sending 2", **order)
     redis.process.send_signal(signal.SIGSTOP)
     report = go_on(shop)
     redis.process.send_signal(signal.SIGCONT)

@@ -76,9 +76,8 @@ def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
         if intent is not None and intent.outcome is None and _would_block(intent.scope, thread):
             method = f"{type(self).__name__}.{original.__name__}()"
             raise ScopeStateError(
-                f"{method} would wait for ever: {intent.name} (enqueued at {intent.origin}) is held "
-                f"by {intent.scope!r}, and leaves when that has ended. Keep `result.id`, and wait "
-                "after the scope."
+                f"{method} would wait for ever. {intent.name}, enqueued at {intent.origin}, is "
+                f"held by {intent.scope!r} and leaves when that ends: keep the id, and wait then."
             )
         return original(self, *args, **kwargs)
 
