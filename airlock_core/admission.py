@@ -109,6 +109,7 @@ def snapshot(value: Any, deep: bool, known: dict[int, Any]) -> Any:
     if not deep:
         return value
     try:
-        return copy.deepcopy(value, known)
+        copied = copy.deepcopy(value, known)
     except Exception:  # what cannot be copied is left to the queue's own serializer
         return value
+    return copied if type(copied) is kind else value

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any, ParamSpec, Protocol, overload
 
-from airlock_core import configuration
+from airlock_core import configuration, forks
 from airlock_core.context import Frame, here
 from airlock_core.errors import ConfigurationError, IntentError, NoScopeError, PolicyEnqueueError
 from airlock_core.intents import Intent
@@ -17,6 +17,8 @@ from airlock_core.policies import Policy
 from airlock_core.scopes import Scope
 
 P = ParamSpec("P")
+
+forks.watch()
 
 
 class HasFunction(Protocol[P]):

@@ -87,7 +87,8 @@ def make_app() -> Iterator[Callable[..., Celery]]:
         if consumer is not None:
             # Results that outlive the test would connect once more when they are let go.
             app.backend.remove_pending_result = lambda result: result
-            consumer.stop()
+            with contextlib.suppress(AttributeError):  # it was never started
+                consumer.stop()
         app.close()
     for pool in list(kombu.pools.connections.values()):
         pool.force_close_all()

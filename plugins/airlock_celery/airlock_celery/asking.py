@@ -58,7 +58,7 @@ def ask(
         call = Call(original, positional, named)
     except TypeError:  # Celery will say so itself
         return original(*positional, **named)
-    caller = asking_frame(app, call.options)
+    caller = asking_frame(app, thing.name, call.options)
     if caller is None:
         return original(*positional, **named)
     warn(caller, thing)

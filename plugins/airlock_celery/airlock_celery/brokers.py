@@ -32,11 +32,19 @@ def is_unreachable(error: BaseException | None, app: Any) -> bool:
     """
     from kombu.exceptions import OperationalError
 
-    errors = (OperationalError, OSError, *_pool_of(app).connection.connection_errors)
+    unreachable: list[type[Exception]] = [OperationalError, OSError, *_connection_errors(app)]
+    errors = tuple(unreachable)
     # Celery gives up on its result backend with a RuntimeError.
     return isinstance(error, errors) or (
         isinstance(error, RuntimeError) and isinstance(error.__cause__, errors)
     )
+
+
+def _connection_errors(app: Any) -> tuple[type[Exception], ...]:
+    # Kombu counts a KeyError among those of Redis: it may be that of an option, as an unknown
+    # compression, and keep back what comes after it.
+    errors: tuple[type[Exception], ...] = _pool_of(app).connection.connection_errors
+    return tuple(error for error in errors if not issubclass(error, LookupError))
 
 
 def is_lost_on_the_way(error: BaseException, app: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from types import FrameType
 from typing import Any
 
 from celery.canvas import Signature
@@ -45,8 +46,14 @@ class SendTask:
         """Take the place of the method, on the app itself."""
         self._app = app
         self._before = app.__dict__.get("send_task")
-        self._original = app.send_task
         app.send_task = self
+
+    @property
+    def _original(self) -> Any:
+        """The method that stands there without it; that of the class may be replaced later."""
+        return (
+            type(self._app).send_task.__get__(self._app) if self._before is None else self._before
+        )
 
     def restore(self) -> None:
         """Put the method back, unless somebody else has replaced it since."""
@@ -59,12 +66,19 @@ class SendTask:
 
     def __call__(self, name: str, *positional: Any, **named: Any) -> Any:
         """Hold what the application sends; Celery itself sends every message through this."""
-        package = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
-        if package in ("celery", "airlock_celery"):
+        if _is_celerys(sys._getframe(1)):
             return self._original(name, *positional, **named)
         thing = ByName(name, self._app)
         original = partial(self._original, name)
         return ask(thing, original, positional, named, _hold)
+
+
+def _is_celerys(frame: FrameType | None) -> bool:
+    """Whether it is Celery that calls, and not the application through one of its proxies."""
+    while frame is not None and frame.f_globals.get("__name__") == "celery.local":
+        frame = frame.f_back
+    module = "" if frame is None else frame.f_globals.get("__name__", "")
+    return module.partition(".")[0] in ("celery", "airlock_celery")
 
 
 def _hold(call: Call, caller: Any, signature: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -70,8 +71,13 @@ class Call:
 
     def enqueue_as(self, caller: FrameType, task: Any, result_class: Callable[[str], Any]) -> Any:
         """Make an intent of a single message, and the result that stands for it."""
+        if type(task.app.backend).__name__ == "RPCBackend":
+            # The answer comes to the thread that asks, which need not be the one that sends.
+            self.options.setdefault("reply_to", task.app.thread_oid)
         intent = self.enqueue(caller, task)
-        return held(result_class(intent.id), intent)
+        result = result_class(intent.id)
+        result.ignored = self.options.get("ignore_result", getattr(task, "ignore_result", None))
+        return held(result, intent)
 
     def _check(self, task: Any) -> None:
         if not isinstance(self.args, list | tuple) or not isinstance(self.kwargs, Mapping):
@@ -89,7 +95,10 @@ def _by_name(
     method: Callable[..., Any], positional: tuple[Any, ...], named: dict[str, Any]
 ) -> dict[str, Any]:
     """Name the positional arguments as the method that was meant names them."""
-    bound = inspect.signature(method).bind(*positional, **named)
+    signature = inspect.signature(method)
+    if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in signature.parameters.values()):
+        signature = _standard(method)  # it passes them on, and so knows no names
+    bound = signature.bind(*positional, **named)
     found: dict[str, Any] = {}
     for name, value in bound.arguments.items():
         if bound.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
@@ -97,3 +106,14 @@ def _by_name(
         else:
             found[name] = value
     return found
+
+
+def _standard(method: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of Celery's own method, bound as the method is."""
+    from celery import Celery, Task
+
+    if isinstance(method, functools.partial):  # `send_task`, with the name
+        standard: Any = functools.partial(Celery.send_task, None, *method.args)
+    else:
+        standard = functools.partial(Task.apply_async, None)
+    return inspect.signature(standard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from airlock import scope
+from airlock import DispatchError, scope
 from airlock_celery.replacing import defines
 
 # On a task's request: its execution has a scope. A task that calls itself, and a class that calls
@@ -37,35 +37,42 @@ def execute(
     if request.called_directly or getattr(request, _HAS_SCOPE, False):
         return call(*args, **kwargs)
     setattr(request, _HAS_SCOPE, True)
-    body = call if own_call else task.run
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        with scope(name=f"task {task.name}"):
+    body = call if own_call or _celerys_call_is_patched() else task.run
+    current = scope(name=f"task {task.name}")
+    try:
+        with current:
             return body(*args, **kwargs)
+    except DispatchError as error:
+        if error.scope is not current or not getattr(task, "autoretry_for", ()):
+            raise
+        return _autoretried(task, error)
 
-    if getattr(task, "autoretry_for", ()):
-        run = _retried(task, run)
-    return run(*args, **kwargs)
+
+def _celerys_call_is_patched() -> bool:
+    """Whether something other than Celery has replaced `Task.__call__`, to watch executions."""
+    from celery import Task
+
+    return Task.__call__.__module__ not in ("celery.app.task", "celery.app.trace")
 
 
-def _retried(task: Any, run: Callable[..., Any]) -> Callable[..., Any]:
-    """Let `autoretry_for` have the error of a flush, too: Celery has it see what the body raises.
-
-    A retry of the body passes through, as it is one already.
-    """
+def _autoretried(task: Any, error: DispatchError) -> Any:
+    """Raise the error of a flush where Celery looks at `autoretry_for`: around the body."""
     from celery.app.autoretry import add_autoretry_behaviour
 
-    outer = _Outer(task, run)
-    add_autoretry_behaviour(outer)
-    return outer.run
+    def body() -> None:
+        raise error
+
+    stand_in = _Bodied(task, body)
+    add_autoretry_behaviour(stand_in)
+    return stand_in.run()
 
 
-class _Outer:
-    """A task, with a function around its body in the place of the body."""
+class _Bodied:
+    """A task with another body."""
 
-    def __init__(self, task: Any, run: Callable[..., Any]) -> None:
+    def __init__(self, task: Any, body: Callable[[], Any]) -> None:
         self._task = task
-        self.run = run
+        self.run = body
 
     def __getattr__(self, name: str) -> Any:
         if name == "_orig_run":  # the sign of a task that has been given its retries

@@ -16,11 +16,13 @@ class Messages:
 
     Attributes:
         foreign: that connection, or None.
+        sent: how many of them `send()` has given to the producer.
     """
 
     def __init__(self, producer: Any, connection: Any = None) -> None:
         """Begin empty."""
         self.foreign = connection
+        self.sent = 0
         self._producer = producer
         self._kept: list[tuple[Any, dict[str, Any]]] = []
 
@@ -66,5 +68,7 @@ class Messages:
                 self._publish(producer, {})
 
     def _publish(self, producer: Any, options: dict[str, Any]) -> None:
+        self.sent = 0
         for body, given in self._kept:
             producer.publish(body, **given | options)
+            self.sent += 1

@@ -27,7 +27,7 @@ def apply_async(task: Any, original: Callable[..., Any], positional: Any, named:
 
 
 def _at_the_commit(task: Any, original: Callable[..., Any], positional: Any, named: Any) -> Any:
-    caller = asking_frame(task.app, {})
+    caller = asking_frame(task.app, task.name, {})
     if caller is not None:
         warn(caller, task)
     return original(*positional, **named)

@@ -25,6 +25,8 @@ _publishing: ContextVar[str | None] = ContextVar("airlock_celery", default=None)
 # The modules through which an application asks for a publish, and the functions in them that do
 # so on Celery's own behalf.
 _ASKING = frozenset({"celery.app.task", "celery.canvas", "celery.local"})
+# What executes tasks: callbacks, and the next step of a chain, also of a task that runs eagerly.
+_TRACER = "celery.app.trace"
 _OWN = frozenset({"retry", "replace", "on_replace", "add_to_chord"})
 
 
@@ -48,11 +50,12 @@ def publishing(
         _publishing.reset(token)
 
 
-def asking_frame(app: Any, options: Mapping[str, Any]) -> FrameType | None:
+def asking_frame(app: Any, name: str, options: Mapping[str, Any]) -> FrameType | None:
     """Return the frame of the application's line that asks for a publish.
 
     Args:
         app: the Celery app.
+        name: the name of the task.
         options: the options given to `apply_async`.
 
     Returns:
@@ -61,9 +64,10 @@ def asking_frame(app: Any, options: Mapping[str, Any]) -> FrameType | None:
     current = _publishing.get()
     if current is not None and current in (EVERYTHING, options.get("task_id")):
         return None
-    worker_task = app.current_worker_task
-    if worker_task and worker_task.request.id and worker_task.request.id == options.get("task_id"):
-        return None  # the running task sends itself: a retry or a replacement
+    running = app.current_worker_task
+    itself = running and running.name == name and running.request.id
+    if itself and running.request.id == options.get("task_id"):
+        return None  # a retry
     return _application_frame()
 
 
@@ -74,6 +78,8 @@ def _application_frame() -> FrameType | None:
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         package = module.partition(".")[0]
+        if module == _TRACER:
+            return None
         if package in ("celery", "kombu"):
             celerys = frame
         elif package != "airlock_celery":
@@ -83,7 +89,7 @@ def _application_frame() -> FrameType | None:
         celerys.f_globals["__name__"] not in _ASKING or celerys.f_code.co_name in _OWN
     ):
         return None
-    return frame
+    return celerys if frame is None else frame  # a greenlet may have no frame below
 
 
 def is_replacement(error: BaseException) -> bool:

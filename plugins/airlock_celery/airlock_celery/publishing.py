@@ -111,40 +111,52 @@ def _prepare(app: Any, intent: Intent, producer: Any) -> Prepared:
     except Exception as error:
         if stops_the_task(error) or (foreign is None and is_unreachable(error, app)):
             raise
-        return Failure(error), Messages(producer)
+        return Failure(error), Messages(None)
 
 
-def _in_a_pipeline(app: Any, prepared: Sequence[Prepared], producer: Any) -> Iterator[Any]:
+def _in_a_pipeline(app: Any, prepared: list[Prepared], producer: Any) -> Iterator[Any]:
     """Send messages together: all of them leave, or none does, or nobody knows."""
-    outcomes: list[Any] = []
+    while True:
+        try:
+            with pipeline(producer):
+                for position, (_, messages) in enumerate(prepared):
+                    _collect(app, messages, prepared, position)
+        except _Torn:
+            continue  # nothing has left: once more, without what is broken
+        except batch_errors() as error:
+            for outcome, _ in prepared:
+                yield outcome if isinstance(outcome, Failure) else Failure(error, uncertain=True)
+            raise
+        yield from (outcome for outcome, _ in prepared)
+        return
+
+
+class _Torn(Exception):
+    """Some messages of an intent are in the pipeline, and one of them cannot be."""
+
+
+def _collect(app: Any, messages: Messages, prepared: list[Prepared], position: int) -> None:
     try:
-        with pipeline(producer):
-            for outcome, messages in prepared:
-                try:
-                    # Kombu cannot connect anew in a pipeline; it has just been knocked at.
-                    messages.send(retry=False)
-                except Exception as error:
-                    if not _is_its_own(error, app, messages):
-                        raise
-                    outcome = Failure(error)
-                outcomes.append(outcome)
-    except batch_errors() as error:
-        for outcome in outcomes:
-            yield outcome if isinstance(outcome, Failure) else Failure(error, uncertain=True)
-        raise
-    yield from outcomes
+        # Kombu cannot connect anew in a pipeline; it has just been knocked at.
+        messages.send(retry=False)
+    except Exception as error:
+        if not _is_its_own(error, app, messages):
+            raise
+        prepared[position] = Failure(error), Messages(None)
+        if messages.sent:
+            raise _Torn from None
 
 
-def _one_by_one(app: Any, prepared: Sequence[Prepared], producer: Any) -> Iterator[Any]:
+def _one_by_one(app: Any, prepared: list[Prepared], producer: Any) -> Iterator[Any]:
     for outcome, messages in prepared:
         try:
             messages.send(retry=False)
         except Exception as error:
             if not _is_its_own(error, app, messages):
-                if stops_the_task(error) or is_lost_on_the_way(error, app):
+                if messages.sent or stops_the_task(error) or is_lost_on_the_way(error, app):
                     yield Failure(error, uncertain=True)
                 raise
-            outcome = Failure(error)
+            outcome = Failure(error, uncertain=bool(messages.sent))
         yield outcome
 
 

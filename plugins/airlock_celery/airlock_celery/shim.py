@@ -33,7 +33,7 @@ class LegacyTaskShim(Task):  # type: ignore[misc]  # Celery ships no annotations
             NoScopeError: no scope is active here.
         """
         call = Call(super().apply_async, positional, named)
-        caller = asking_frame(self.app, call.options)
+        caller = asking_frame(self.app, self.name, call.options)
         if caller is None:
             return super().apply_async(*positional, **named)
         if get_current_scope() is None:

@@ -1,0 +1,27 @@
+"""A forked child has copies of its parent's scopes, whose intents are the parent's to send."""
+
+from __future__ import annotations
+
+import os
+
+from airlock_core.context import NOWHERE, Frame, here
+from airlock_core.outcomes import Phase
+
+
+def watch() -> None:
+    """Have every child that is forked from this process begin outside of any scope."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forget)
+
+
+def _forget() -> None:
+    # A child that used the copies would lose what it enqueues, since nobody ends them; or, coming
+    # to the end of their blocks, it would send what the parent sends.
+    frame: Frame | None = here.get()
+    here.set(NOWHERE)
+    while frame is not None and frame is not NOWHERE:
+        frame.ended = True
+        if frame.scope is not None:
+            frame.scope.phase = Phase.DISCARDED
+            frame.scope._intents = []
+        frame = frame.previous
