@@ -7,7 +7,7 @@ BIN = .venv/bin
 VENV = .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check matrix bench docs servers clean
+.PHONY: help demo test check oldest matrix bench docs servers clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -15,8 +15,9 @@ help:  ## list the targets
 demo: $(VENV)  ## run the example shop with a real Celery worker, and check what left
 	$(BIN)/python examples/shop/demo.py
 
-test: check servers  ## run the checks, then every test, against private PostgreSQL and Redis servers
+test: check servers  ## run the checks, then every test, against private PostgreSQL, Redis and RabbitMQ servers
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	sh scripts/oldest.sh -n $(WORKERS) --dist loadfile
 
 check: $(VENV)  ## run the linter, the formatter, mypy --strict and the rules of the imports
 	$(BIN)/ruff check .
@@ -24,8 +25,12 @@ check: $(VENV)  ## run the linter, the formatter, mypy --strict and the rules of
 	$(BIN)/mypy --strict
 	$(BIN)/pytest --quiet tests/core/test_arrows.py
 
-matrix: servers  ## run the tests on each later Python of this machine, with Django 6
+oldest: servers  ## run the part of `make test` that has the oldest Celery
+	sh scripts/oldest.sh -n $(WORKERS) --dist loadfile
+
+matrix: servers  ## run the tests on each later Python of this machine, with Django 6, and then `make oldest`
 	sh scripts/matrix.sh -n $(WORKERS) --dist loadfile
+	@$(MAKE) --no-print-directory oldest
 
 bench: $(VENV)  ## run the benchmarks: they print ratios
 	$(BIN)/python benchmarks/run.py

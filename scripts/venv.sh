@@ -3,10 +3,12 @@
 #
 # Makes a virtual environment in DIR (.venv), or completes the one that is there: the core and every
 # plugin, editable, and the tools of requirements-dev.txt, at the versions of constraints.txt.
-# PYTHON chooses the interpreter; otherwise it is the first of 3.11 or later that runs.
+# CONSTRAINTS names another file than that. PYTHON chooses the interpreter; otherwise it is the first
+# of 3.11 or later that runs.
 set -eu
 cd "$(dirname "$0")/.."
 dir=${1:-.venv}
+constraints=${CONSTRAINTS:-constraints.txt}
 
 is_recent() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
@@ -38,7 +40,7 @@ make_environment() {
     # environment from outside, and leaves the machine as it is.
     rm -rf "$dir"
     if "$python" -m venv --without-pip "$dir" &&
-        "$python" -m pip --python "$dir/bin/python" install --quiet --constraint constraints.txt pip &&
+        "$python" -m pip --python "$dir/bin/python" install --quiet --constraint "$constraints" pip &&
         has_pip; then
         return
     fi
@@ -65,7 +67,7 @@ fi
 
 pip_install() {
     "$dir/bin/python" -m pip --disable-pip-version-check install --quiet \
-        --constraint constraints.txt "$@"
+        --constraint "$constraints" "$@"
 }
 
 # The build tools first: with them here, the editable installs fetch no build environment of their own.

@@ -98,17 +98,17 @@ def test_without_acks_late_it_does_not_come_again(make_journal, worker):
     journal.has("run")
 
 
-def test_children_that_are_replaced(make_journal, start):
+def test_children_that_are_replaced(make_journal, start, worker):
     """With one task for each child, every task flushes before its child ends."""
-    worker = start("--max-tasks-per-child 1 --queues short")
-    journal = make_journal(worker)
+    replacing = start("--max-tasks-per-child 1 --queues short")
+    journal = make_journal(replacing)
     for number in range(3):
         journal.send("shop.order", f"number {number}", queue="short")
     journal.waits_for_lines(12)
 
     lines = [effect for number in range(3) for effect in effects(f"number {number}")]
     journal.has(*["run"] * 3, *lines)
-    worker.stop()
+    replacing.stop()
 
 
 def test_a_warm_shutdown_waits_for_the_flush(make_journal, start, worker):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import celery_workers
+from celery_abilities import MODELS
 
 WAYS = [("task_cls", "prefork"), ("app.Task", "threads"), ("path", "solo")]
 
@@ -50,11 +51,11 @@ def test_success_flushes_and_failure_discards(journal, task, fails):
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_models_are_held_and_sent(journal, fails):
-    """A Pydantic model in the arguments of a held call reaches the task as a model."""
+    """A Pydantic model in a held call reaches the task as a model, where Celery can encode it."""
     journal.send("shop.publishes_pydantic", fails)
 
     left = ["shop.pydantic called", "pydantic 7 runs", *effect("pydantic 7")]
-    journal.has("shop.publishes_pydantic called", *([] if fails else left))
+    journal.has("shop.publishes_pydantic called", *(left if MODELS and not fails else []))
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -8,6 +8,7 @@ from celery import chain, chord, group
 import airlock
 import tcp_proxy
 from airlock import State
+from celery_abilities import PIPELINES
 from celery_messages import sent
 
 CANVASES = {
@@ -80,7 +81,7 @@ def test_a_canvas_leaves_as_celery_sends_it(app, add, broker, kind, new_database
 
 
 def test_canvases_and_tasks_share_a_pipeline(make_app, redis_server, broker):
-    """A hundred chains, groups and chords and a hundred tasks cost a knock and a pipeline."""
+    """A hundred of them cost a knock and a pipeline; without pipelines, a round trip a message."""
     with tcp_proxy.Proxy(redis_server.port) as proxy:
         app = make_app(broker.replace(str(redis_server.port), str(proxy.port)))
 
@@ -96,5 +97,6 @@ def test_canvases_and_tasks_share_a_pipeline(make_app, redis_server, broker):
                 airlock.enqueue(group(add.s(1), add.s(2)))
                 airlock.enqueue(group(chain(add.s(1), add.s(2)), add.s(3)))
 
-    assert counted == [2]
-    assert len(sent(broker)) == 1 + 25 * (1 + 1 + 2 + 2)
+    messages = 25 * (1 + 1 + 2 + 2)
+    assert counted == [1 + (1 if PIPELINES else messages)]
+    assert len(sent(broker)) == 1 + messages
