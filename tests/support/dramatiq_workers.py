@@ -42,4 +42,3 @@ class Worker(servers.Server):
             *environment,
             *[sys.executable, "-m", "dramatiq", self.module, *options.split()],
         ]
-

@@ -210,12 +210,12 @@ class Redis(Server):
 
     @property
     def url(self) -> str:
-        """The address of its database 0, of 64."""
+        """The address of its database 0, of 2000."""
         return f"redis://{self.host}:{self.port}/0"
 
     def command(self) -> list[str]:
         """Return the command that serves `self.port`."""
-        settings = f"--port {self.port} --bind {self.host} --databases 64 --appendonly no --save"
+        settings = f"--port {self.port} --bind {self.host} --databases 2000 --appendonly no --save"
         return [find_program("redis-server", "redis-server"), *settings.split(), ""]
 
 
