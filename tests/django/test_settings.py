@@ -231,6 +231,14 @@ def test_a_process_does_not_start_without_a_required_plugin(run_django: Any) -> 
     assert "the required plugin 'audit' is missing" in done.stderr
 
 
+def test_the_wait_for_a_broker(settings: Any) -> None:
+    """`BROKER_TIMEOUT` is airlock's `broker_timeout`."""
+    settings.AIRLOCK = {"BROKER_TIMEOUT": 2}
+    assert airlock.get_configuration().broker_timeout == 2
+    settings.AIRLOCK = {}
+    assert airlock.get_configuration().broker_timeout == 5
+
+
 def test_strict_outside_tests(run_django: Any) -> None:
     """In a process that is no test, `strict` follows `DEBUG`."""
     files = {
