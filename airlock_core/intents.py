@@ -21,7 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # Held for two instructions, by whoever settles or awaits a hold: one lock serves them all.
-_settling = threading.RLock()
+settling = threading.RLock()
 
 
 class Hold:
@@ -68,13 +68,13 @@ class Hold:
 
     def when_settled(self, callback: Callable[[], None]) -> bool:
         """Have `callback` called when it is settled; return False where it is settled already."""
-        with _settling:
+        with settling:
             if self._kept is None:
                 self._waiting.append(callback)
             return self._kept is None
 
     def _settle(self, kept: bool) -> None:
-        with _settling:
+        with settling:
             if self._kept is not None:
                 return
             self._kept = kept

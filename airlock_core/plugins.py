@@ -57,7 +57,7 @@ class Plugins:
     def __init__(self) -> None:
         """Start empty; nothing is loaded before it is needed."""
         self.hooks = Hooks()
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._reset()
 
     def _reset(self) -> None:
@@ -89,7 +89,7 @@ class Plugins:
         """
         if self.loaded:
             return
-        with self._lock:
+        with self.lock:
             if self.loaded or self._loading:  # a plugin's own module may use airlock
                 return
             self._load_installed()
@@ -160,7 +160,7 @@ class Plugins:
                 warnings.warn(complaint, PluginWarning, stacklevel=3)
 
     def _require(self, name: str) -> None:
-        with self._lock:
+        with self.lock:
             if not self.loaded and not self.pluggy.has_plugin(name):
                 self._load_installed()
         if self.pluggy.has_plugin(name):
@@ -186,7 +186,7 @@ class Plugins:
             PluginError: it cannot work (the message says why), or it is registered already.
         """
         self.load()
-        with self._lock:
+        with self.lock:
             return self._register(plugin, name)
 
     def _register(self, plugin: object, name: str | None) -> str:
@@ -235,7 +235,7 @@ class Plugins:
         Raises:
             PluginError: it is not registered.
         """
-        with self._lock:
+        with self.lock:
             for name, known in self.pluggy.list_name_plugin():
                 if known is plugin or (isinstance(plugin, str) and name == plugin):
                     break
@@ -247,14 +247,14 @@ class Plugins:
     @contextmanager
     def isolated(self, *, installed: bool = False) -> Iterator[None]:
         """Start empty for the length of a block, then put everything back."""
-        with self._lock:
+        with self.lock:
             before = dict(self.__dict__)
             self._reset()
             self.loaded = not installed
         try:
             yield
         finally:
-            with self._lock:
+            with self.lock:
                 self.__dict__.update(before)
                 self._flatten()
 

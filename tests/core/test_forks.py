@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -94,3 +96,35 @@ def test_a_pool_of_processes():
         warnings.simplefilter("ignore", DeprecationWarning)
         with airlock.scope(), multiprocessing.get_context("fork").Pool(2) as pool:
             assert pool.map(_enqueue, range(4)) == ["no scope"] * 4
+
+
+LOADING = """
+import os, sys, threading, time
+import airlock
+from airlock_core.plugins import manager
+
+def load_on():
+    while True:
+        with manager.lock:  # as while plugins are loaded
+            time.sleep(0.01)
+
+threading.Thread(target=load_on, daemon=True).start()
+for number in range(20):
+    child = os.fork()
+    if child == 0:
+        with airlock.scope():
+            pass
+        os._exit(0)
+    os.waitpid(child, 0)
+print("done", flush=True)
+os._exit(0)
+"""
+
+
+def test_a_child_of_a_process_that_loads_its_plugins():
+    """A lock that a thread of the parent holds is not locked in the child."""
+    run = subprocess.run(
+        [sys.executable, "-c", LOADING], capture_output=True, text=True, timeout=60
+    )
+
+    assert run.stdout == "done\n", run.stderr
