@@ -102,7 +102,7 @@ def test_a_job_arrives_as_it_was_enqueued(journal):
     journal.has(f"{intent.id} {{'traceparent': '00-1-2-01'}} 33 default")
 
 
-def test_a_thousand_jobs_are_performed(new_database, connect):
+def test_a_hundred_jobs_are_performed(new_database, connect):
     """What left in one transaction is performed in order, each job once."""
     queue = Queue(connection=connect(new_database()))
     with airlock.scope(executor=RQExecutor(queue)):
