@@ -274,67 +274,6 @@ def test_two_brokers_in_one_scope(make_broker, make_actor, new_database):
     assert [first_arguments(url) for url in urls] == [[0, 2, 4], [1, 3, 5]]
 
 
-def test_an_actors_own_send_with_options_is_used(url, broker):
-    """An actor class's own `send_with_options` runs once for each intent, when it is sent."""
-    calls = []
-
-    class Tenanted(dramatiq.Actor):
-        def send_with_options(self, *, args=(), kwargs=None, **options):
-            calls.append(args)
-            return super().send_with_options(args=args, kwargs={**kwargs, "right": 7}, **options)
-
-    @dramatiq.actor(broker=broker, actor_class=Tenanted)
-    def tenanted(left, right=0): ...
-
-    with airlock.scope():
-        intent = airlock.enqueue(tenanted, 1)
-        assert calls == []
-
-    (message,) = sent(url)
-    assert calls == [(1,)]
-    assert message.kwargs == {"right": 7}
-    assert message.message_id == intent.id
-
-
-def test_a_brokers_own_enqueue_is_used(url, make_actor, make_broker):
-    """A broker class that derives from Dramatiq's keeps its say, and its own attributes."""
-
-    class Counting(dramatiq.brokers.redis.RedisBroker):
-        count = 0
-
-        def enqueue(self, message, *, delay=None):
-            self.count += 1
-            return super().enqueue(message.copy(options={"count": self.count}), delay=delay)
-
-    broker = make_broker(url)
-    broker.__class__ = Counting
-    add = make_actor(broker)
-    with airlock.scope():
-        for number in range(3):
-            airlock.enqueue(add, number)
-
-    assert broker.count == 3
-    assert [message.options["count"] for message in sent(url)] == [1, 2, 3]
-
-
-def test_a_class_based_actor(url, broker):
-    """A `GenericActor` is enqueued like any actor."""
-    dramatiq.set_broker(broker)
-
-    class Greet(dramatiq.GenericActor):
-        class Meta:
-            actor_name = "greet"
-
-        def perform(self, name): ...
-
-    with airlock.scope(executor="dramatiq"):
-        intent = airlock.enqueue(Greet, "ann")
-
-    (message,) = sent(url)
-    assert (message.actor_name, message.args) == ("greet", ("ann",))
-    assert message.message_id == intent.id
-
-
 def test_the_applications_client_is_left_alone(url, broker, add):
     """The flush uses a connection of its own, and changes nothing of the application's."""
     pool = broker.client.connection_pool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 import time
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import dramatiq
 import pika
 import pytest
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.errors import ConnectionClosed, ConnectionFailed
 
 import airlock
@@ -51,11 +53,13 @@ def far_add(make_broker, make_actor, rabbitmq_url, rabbitmq_server, proxy, confi
 def messages(url: str, queue: str = "default") -> list[dramatiq.Message]:
     """The messages that wait in a queue."""
     connection = pika.BlockingConnection(pika.URLParameters(url))
-    channel = connection.channel()
     found = []
-    while (received := channel.basic_get(queue))[0] is not None:
-        found.append(dramatiq.Message.decode(received[2]))
-    connection.close()  # what was not acknowledged is there again
+    try:
+        channel = connection.channel()
+        while (received := channel.basic_get(queue))[0] is not None:
+            found.append(dramatiq.Message.decode(received[2]))
+    finally:
+        connection.close()  # what was not acknowledged is there again
     return found
 
 
@@ -116,6 +120,10 @@ def test_what_cannot_be_encoded_fails_alone(broker, make_actor, rabbitmq_url):
     assert numbers(rabbitmq_url) == [1, 3]
 
 
+@pytest.mark.skipif(
+    "mandatory" not in inspect.getsource(RabbitmqBroker.enqueue),
+    reason="before Dramatiq 2.2, RabbitMQ drops such a message and says nothing",
+)
 def test_a_queue_that_somebody_deleted_is_declared_again(make_broker, make_actor, rabbitmq_url):
     """With confirmations a message that has no queue comes back, and is sent once more."""
     add = make_actor(make_broker(rabbitmq_url, confirm_delivery=True))

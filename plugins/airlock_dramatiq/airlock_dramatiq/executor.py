@@ -38,7 +38,7 @@ class DramatiqExecutor(airlock.Executor):
 
     def __call__(self, intent: Intent) -> Any:
         """Send one."""
-        outcome = next(publish([intent]))
+        (outcome,) = publish([intent])  # to its end: the connection is given back there
         if isinstance(outcome, airlock.Failure):
             raise outcome.error
         return outcome
