@@ -22,13 +22,19 @@ _IN_ERROR = 3  # TransactionStatus.INERROR of psycopg, TRANSACTION_STATUS_INERRO
 
 
 class TransactionHold(Hold):
-    """A hold that knows that its work was undone before those who wait may be told."""
+    """A hold that knows that its work was undone before those who wait may be told.
 
-    __slots__ = ("undone",)
+    Args:
+        connection: the connection whose transaction it stands for. An executor whose message is a
+            row asks for it: written through the same connection, the row commits with that work.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("connection", "undone")
+
+    def __init__(self, connection: Any) -> None:
         """Make a pending hold."""
         super().__init__()
+        self.connection = connection
         self.undone = False
 
 
@@ -87,7 +93,7 @@ class Ledger:
             return None
         if floor:
             watch_blocks()
-        hold = TransactionHold()
+        hold = TransactionHold(self._connection)
         if self._connection.closed_in_transaction:
             hold.cancel()  # the database has rolled back, and no statement will follow
             return hold
