@@ -11,13 +11,14 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from airlock_core import configuration
-from airlock_core.calls import check_arguments, is_queue_task
+from airlock_core.calls import COROUTINE, check_arguments, is_coroutine_function, is_queue_task
 from airlock_core.choosing import explicit_executor
 from airlock_core.context import Judging, while_judging
 from airlock_core.doors import local_doors
-from airlock_core.errors import IntentError
+from airlock_core.errors import IntentError, ScopeStateError
 from airlock_core.executors import check_carries, needs_await, runs_inline
 from airlock_core.names import name_of
+from airlock_core.outcomes import ACCEPTING
 from airlock_core.plugins import manager
 
 if TYPE_CHECKING:
@@ -40,7 +41,49 @@ def admit(intent: Intent, scope: Scope, *, check: bool) -> None:
         IntentError: its executor cannot carry it.
         Exception: whatever a plugin raises to refuse it.
     """
-    while_judging(scope, Judging(intent), _ask, intent, scope, check)
+    while_judging(scope, Judging("is enqueued", intent), _ask, intent, scope, check)
+
+
+def has_to_ask(task: Any) -> bool:
+    """Whether somebody may have to refuse the task: it is not a plain function, as most are not."""
+    if type(task) is FunctionType:
+        return bool(task.__code__.co_flags & COROUTINE)
+    return not callable(task) or is_coroutine_function(task) or is_queue_task(task)
+
+
+def record(intent: Intent, scope: Scope) -> None:
+    """Put an intent that nobody refused into the buffer.
+
+    Accepting and closing exclude each other, without a lock, which would cost 150 ns for each
+    intent: it is appended first, and whether the scope still accepts is looked at afterwards.
+    Closing changes the phase first, and replaces the buffer by a copy afterwards. An append to a
+    list and a copy of it exclude each other in CPython, so one of the two comes first. If it is the
+    append, the copy has the intent. If it is the copy, what was changed before is seen here, and
+    the list that has the intent is nobody's any more.
+
+    Raises:
+        ScopeStateError: the scope has ended.
+    """
+    while True:
+        buffer = scope._intents
+        if scope.phase not in ACCEPTING:
+            raise too_late(intent, scope)
+        buffer.append(intent)
+        if (scope.phase in ACCEPTING and scope._intents is buffer) or is_recorded(intent, scope):
+            return
+
+
+def is_recorded(intent: Intent, scope: Scope) -> bool:
+    """Whether a scope that was closing in the meantime has taken the intent along."""
+    return any(known is intent for known in reversed(scope._intents))
+
+
+def too_late(intent: Intent, scope: Scope) -> ScopeStateError:
+    """Make the error for an intent whose scope has ended."""
+    return ScopeStateError(
+        f"{intent.name} was enqueued too late at {intent.origin}: {scope!r}. Enqueue before the "
+        "scope ends, or open another: with airlock.scope()."
+    )
 
 
 def _ask(intent: Intent, scope: Scope, check: bool) -> None:

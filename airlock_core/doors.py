@@ -64,6 +64,21 @@ def executor_name(executor: Any) -> str:
     return name_of(executor)
 
 
+def is_judged(intents: Sequence[Intent]) -> bool:
+    """Whether there is anybody to judge any of the intents."""
+    if manager.hooks.policy_check:
+        return True
+    scope: Scope | None = None
+    for intent in intents:
+        if intent.policies:
+            return True
+        if intent.scope is not scope:
+            scope = intent.scope
+            if scope.doors:
+                return True
+    return False
+
+
 class Doors:
     """The judgement of one scope's intents.
 
@@ -82,7 +97,7 @@ class Doors:
         self, intents: Sequence[Intent], judged: Callable[[Intent, Outcome | None], None]
     ) -> None:
         """Judge each intent, and report its denial, or None where it may leave, to `judged`."""
-        judging = Judging("a scope is leaving", self._instances)
+        judging = Judging("a scope is leaving", instances=self._instances)
         while_judging(self._scope, judging, self._judge, intents, judged)
 
     def _judge(

@@ -7,7 +7,7 @@ An executor is any callable that takes an intent and returns a receipt. One that
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from types import CoroutineType
+from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from airlock_core.calls import is_coroutine_function
@@ -225,6 +225,8 @@ def needs_await(executor: Callable[[Intent], Any]) -> bool:
 
 def has_say(executor: Callable[[Intent], Any]) -> bool:
     """Whether it may refuse an intent at the `enqueue` line."""
+    if type(executor) is FunctionType:
+        return needs_await(executor)
     check = getattr(type(executor), "check", None)
     return (check is not None and check is not Executor.check) or needs_await(executor)
 

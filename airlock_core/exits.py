@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 from airlock_core.context import Judging, while_judging
 from airlock_core.errors import VerdictError
 from airlock_core.flushing import logger
-from airlock_core.outcomes import Exit, Outcome, State
+from airlock_core.outcomes import DISCARD, FLUSH, Exit, Outcome, State
 from airlock_core.plugins import manager
 
 if TYPE_CHECKING:
     from airlock_core.scopes import Scope
+
+_hooks = manager.hooks
+
+
+def should_flush(scope: Scope, error: BaseException | None) -> bool:
+    """Decide at exit whether the intents may leave, where no plugin decides: if no error."""
+    return error is None
 
 
 def verdict(
@@ -32,8 +39,15 @@ def verdict(
     Raises:
         Exception: whatever a plugin raises, if the block itself raised nothing.
     """
+    if (
+        error is None
+        and wanted is not DISCARD
+        and not _hooks.scope_exit
+        and (wanted is FLUSH or getattr(scope.should_flush, "__func__", None) is should_flush)
+    ):
+        return None  # nobody is to be asked: 1 µs less
     try:
-        judging = Judging(f"{scope.name} ends")
+        judging = Judging("ends", scope)
         return while_judging(scope, judging, _verdict, scope, error, wanted, reason)
     except Exception as failure:
         if error is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from airlock_core.context import NOWHERE, Frame, here
+from airlock_core.context import NOWHERE, Place, here, scope_of
 from airlock_core.intents import settling
 from airlock_core.outcomes import Phase
 from airlock_core.plugins import manager
@@ -33,11 +33,13 @@ def _begin_in_child() -> None:
     _release()
     # A child that used the copies would lose what it enqueues, since nobody ends them; or, coming
     # to the end of their blocks, it would send what the parent sends.
-    frame: Frame | None = here.get()
+    place: Place | None = here.get()
     here.set(NOWHERE)
-    while frame is not None and frame is not NOWHERE:
-        frame.ended = True
-        if frame.scope is not None:
-            frame.scope.phase = Phase.DISCARDED
-            frame.scope._intents = []
-        frame = frame.previous
+    while place is not None and place is not NOWHERE:
+        place.has_left = True
+        scope = scope_of(place)
+        if scope is not None:
+            scope.inlet = None
+            scope.phase = Phase.DISCARDED
+            scope._intents = []
+        place = place.around

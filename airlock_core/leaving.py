@@ -13,6 +13,7 @@ from airlock_core.flushing import logger
 from airlock_core.outcomes import (
     CAPTURED,
     DISCARD,
+    DISCARDED,
     FLUSHED,
     LEAVING,
     OPEN,
@@ -25,6 +26,8 @@ from airlock_core.plugins import manager
 
 if TYPE_CHECKING:
     from airlock_core.scopes import Scope
+
+_hooks = manager.hooks
 
 
 def leave(scope: Scope, error: BaseException | None, wanted: Exit | None, reason: str = "") -> None:
@@ -43,13 +46,17 @@ def leave(scope: Scope, error: BaseException | None, wanted: Exit | None, reason
     closed = False
     failure = None
     try:
-        # Not acquire() and release(), 80 ns cheaper: a signal between the two would keep it locked.
-        with scope.lock:
-            if scope.phase is OPEN:
-                closed = True
-                scope.phase = LEAVING
-        if closed and not len(scope) and not manager.hooks.scope_exit:
-            _end_empty(scope, error is not None or wanted is DISCARD)
+        try:
+            # Deleting it succeeds once, whoever else is closing the scope: 20 ns; a lock takes 260.
+            del scope.may_end
+            closed = True
+            scope.close(LEAVING)
+        except AttributeError:
+            pass
+        if closed and not scope._intents and not _hooks.scope_exit:
+            scope.phase = DISCARDED if error is not None or wanted is DISCARD else FLUSHED
+            if not scope.in_block:
+                left_block(scope)
             return
         departure, problem = _decide(scope, error, wanted, reason, closed)
         if departure is not None:
@@ -67,13 +74,17 @@ async def aleave(scope: Scope, error: BaseException | None, wanted: Exit | None)
     closed = False
     failure = None
     try:
-        # Not acquire() and release(), 80 ns cheaper: a signal between the two would keep it locked.
-        with scope.lock:
-            if scope.phase is OPEN:
-                closed = True
-                scope.phase = LEAVING
-        if closed and not len(scope) and not manager.hooks.scope_exit:
-            _end_empty(scope, error is not None or wanted is DISCARD)
+        try:
+            # Deleting it succeeds once, whoever else is closing the scope: 20 ns; a lock takes 260.
+            del scope.may_end
+            closed = True
+            scope.close(LEAVING)
+        except AttributeError:
+            pass
+        if closed and not scope._intents and not _hooks.scope_exit:
+            scope.phase = DISCARDED if error is not None or wanted is DISCARD else FLUSHED
+            if not scope.in_block:
+                left_block(scope)
             return
         departure, problem = _decide(scope, error, wanted, "", closed)
         if departure is not None:
@@ -84,12 +95,6 @@ async def aleave(scope: Scope, error: BaseException | None, wanted: Exit | None)
         raise
     if failure is not None or problem is not None:
         _conclude(scope, failure, problem, error)
-
-
-def _end_empty(scope: Scope, discarded: bool) -> None:
-    scope.phase = Phase.DISCARDED if discarded else FLUSHED
-    if not scope.in_block:
-        left_block(scope)
 
 
 def _decide(
@@ -116,7 +121,7 @@ def _decide(
         _discard(scope, discarded)
         return None, None
     captured, remaining, problem = move_up(scope)
-    scope.captured = frozenset(map(id, captured))
+    scope.captured = captured
     if remaining:
         return Departure(scope, remaining), problem
     scope.phase = CAPTURED if captured else FLUSHED
@@ -125,10 +130,10 @@ def _decide(
 
 def left_block(scope: Scope) -> None:
     """Put back what was current before the scope."""
-    frame = scope.frame
-    if frame is not None:
-        pop(frame)
-        scope.frame = None  # a cycle less for the garbage collector
+    place = scope.place
+    if place is not None:
+        pop(place)
+        scope.place = None  # a cycle less for the garbage collector
     if scope.phase is OPEN:  # the process is being stopped between the block's end and ours
         scope.discard()
 
@@ -136,19 +141,19 @@ def left_block(scope: Scope) -> None:
 def _discard(scope: Scope, outcome: Outcome) -> None:
     for intent in scope.intents:
         intent.settle(outcome)
-    scope.phase = Phase.DISCARDED
+    scope.phase = DISCARDED
 
 
 def _interrupted(scope: Scope, interruption: BaseException) -> None:
     """Give each intent an end where the process is stopped before its departure has begun."""
-    if scope.phase is not LEAVING:
+    if scope.phase not in (OPEN, LEAVING):
         return
     elsewhere: set[int] = set()
     ancestor = scope.parent
     while ancestor is not None:
         elsewhere.update(map(id, ancestor.intents))
         ancestor = ancestor.parent
-    scope.phase = FLUSHED
+    scope.close(FLUSHED)
     for intent in scope.intents:
         if intent.outcome is None and id(intent) not in elsewhere:
             intent.settle(Outcome(State.UNDELIVERED, error=interruption, judged=False))

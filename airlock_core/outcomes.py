@@ -71,6 +71,7 @@ class Outcome:
         return f"{text}: {because}" if because else text
 
 
+LEFT = Outcome(State.DISPATCHED)  # without a receipt
 ROLLED_BACK = Outcome(State.ROLLED_BACK)
 
 
@@ -106,6 +107,8 @@ class Failure:
 # Members as plain names, for the hot paths: on Python 3.11, `Phase.OPEN` costs 150 ns.
 NEW, OPEN, LEAVING, WAITING = Phase.NEW, Phase.OPEN, Phase.LEAVING, Phase.WAITING
 FLUSHING, FLUSHED, CAPTURED = Phase.FLUSHING, Phase.FLUSHED, Phase.CAPTURED
+DISCARDED = Phase.DISCARDED
+ACCEPTING = (OPEN, FLUSHING)
 DISPATCHED = State.DISPATCHED
 FLUSH, DISCARD = Exit.FLUSH, Exit.DISCARD
 RESENDABLE = (State.FAILED, State.UNDELIVERED, State.UNCERTAIN)

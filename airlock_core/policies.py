@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airlock_core.context import here
+from airlock_core.context import here, judging_of
 from airlock_core.errors import ConfigurationError, PolicyViolation, VerdictError
 from airlock_core.hookspecs import hookimpl
 from airlock_core.names import name_of, own_name, task_name
@@ -273,7 +273,7 @@ class LogOnFlush(Policy):
 
     def allows(self, intent: Intent) -> bool | Deny:
         """Log the intent, but not in a dry run."""
-        judging = here.get().judging
+        judging = judging_of(here.get())
         if judging is None or judging.instances is None:
             self.logger.log(self.level, "leaving: %r, enqueued at %s", intent, intent.origin)
         return True

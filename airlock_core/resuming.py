@@ -6,7 +6,7 @@ import functools
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, TypeVar
 
-from airlock_core.context import Frame, here
+from airlock_core.context import here, place_of, scope_of
 from airlock_core.scopes import Scope
 
 R = TypeVar("R")
@@ -21,11 +21,11 @@ class Resumable:
 
     def __init__(self, scope: Scope) -> None:
         """Open the scope, without making it current."""
-        current = here.get()
+        around = here.get()
         self.scope = scope
-        scope.open(current.scope)
-        self._inside = Frame(scope, current.policies, current.judging, current)
-        self._outside = current
+        scope.open(scope_of(around))
+        self._inside = place_of(scope, around)
+        self._outside = around
 
     def __enter__(self) -> None:
         """Resume: put back what was current inside when it was suspended."""

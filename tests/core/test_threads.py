@@ -10,7 +10,7 @@ from contextvars import copy_context
 import pytest
 
 import airlock
-from airlock import NoScopeError, Phase, ScopeStateError, State
+from airlock import NoScopeError, ScopeStateError, State
 
 
 def in_thread(function, *args):
@@ -127,31 +127,72 @@ def fast_switching():
     sys.setswitchinterval(before)
 
 
-def test_a_scope_does_not_close_while_it_accepts():
-    """An exit waits for the intent that is just being recorded, and takes it along."""
-    accepting, go, sent = threading.Event(), threading.Event(), []
+def plain():
+    """An effect for which nobody is asked, as nobody is for most."""
 
-    class Slow(list):
-        def append(self, intent):
-            accepting.set()
-            assert go.wait(30)
+
+class Stopping(list):
+    """A buffer that stops before or after it takes an intent in, until it is told to go on."""
+
+    def __init__(self, when):
+        super().__init__()
+        self.when = when
+        self.stopped, self.go = threading.Event(), threading.Event()
+
+    def append(self, intent):
+        if self.when == "after":
+            super().append(intent)
+        self.stopped.set()
+        assert self.go.wait(30)
+        if self.when == "before":
             super().append(intent)
 
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("task", [plain, print])
+def test_a_scope_that_closes_in_the_moment_of_an_enqueue(task, when):
+    """The intent that is already in the buffer leaves; the one that is not is refused."""
+    sent = []
     with airlock.scope(executor=sent.append) as scope:
-        scope._intents = Slow()
-        thread = threading.Thread(target=airlock.carry(lambda: airlock.enqueue(print)))
-        thread.start()
-        assert accepting.wait(30)
-        closing = threading.Thread(target=scope.flush)
-        closing.start()
-        closing.join(0.05)
-        still_open = scope.phase
-        go.set()
-        thread.join()
-        closing.join()
-    assert still_open is Phase.OPEN
-    assert sent == list(scope.intents)
+        buffer = scope._intents = scope.inlet = Stopping(when)
+        with ThreadPoolExecutor(1) as pool:
+            enqueued = pool.submit(airlock.carry(airlock.enqueue), task)
+            assert buffer.stopped.wait(30)
+            scope.flush()
+            buffer.go.set()
+    if when == "after":
+        assert sent == [enqueued.result()] == list(scope.intents)
+    else:
+        with pytest.raises(ScopeStateError, match="too late"):
+            enqueued.result()
+        assert sent == list(scope.intents) == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_scope_that_closes_in_the_moment_of_a_capture(when):
+    """What an inner scope hands up leaves once, with the outer scope or by itself."""
+
+    class StoppingCapture(Stopping):
+        def extend(self, intents):
+            for intent in intents:
+                self.append(intent)
+
+    def inner():
+        with airlock.scope(executor=sent.append):
+            airlock.enqueue(plain)
+
+    sent = []
+    with airlock.scope() as scope:
+        buffer = scope._intents = StoppingCapture(when)
+        with ThreadPoolExecutor(1) as pool:
+            ended = pool.submit(airlock.carry(inner))
+            assert buffer.stopped.wait(30)
+            scope.flush()
+            buffer.go.set()
+        ended.result()
     assert len(sent) == 1
+    assert sent[0].state is State.DISPATCHED
+    assert len(scope) == (when == "after")
 
 
 @pytest.mark.usefixtures("fast_switching")
