@@ -6,34 +6,41 @@ Everything here may refuse it, and a refusal is raised at that line.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from functools import partial
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airlock_core import configuration
 from airlock_core.calls import COROUTINE, check_arguments, is_coroutine_function, is_queue_task
 from airlock_core.choosing import explicit_executor
-from airlock_core.context import Judging, while_judging
+from airlock_core.context import Frame, Judging, Place, set_place
 from airlock_core.doors import local_doors
 from airlock_core.errors import IntentError, ScopeStateError
 from airlock_core.executors import check_carries, needs_await, runs_inline
 from airlock_core.names import name_of
 from airlock_core.outcomes import ACCEPTING
 from airlock_core.plugins import manager
+from airlock_core.policies import Policy, overrides
 
 if TYPE_CHECKING:
     from airlock_core.intents import Intent
     from airlock_core.scopes import Scope
 
+_hooks = manager.hooks
 _ATOMS = frozenset({int, float, complex, str, bytes, bool, type(None), FunctionType, type})
 
 
-def admit(intent: Intent, scope: Scope, *, check: bool) -> None:
+def admit(
+    intent: Intent, scope: Scope, place: Place, watchers: Iterable[Policy] = (), check: bool = False
+) -> None:
     """Ask the policies, the executor and the hook `intent_created`, in this order.
 
     Args:
         intent: the intent.
         scope: where it was enqueued.
+        place: what is current there.
+        watchers: the local policies that observe, inner first.
         check: whether its executor has something to check.
 
     Raises:
@@ -41,7 +48,33 @@ def admit(intent: Intent, scope: Scope, *, check: bool) -> None:
         IntentError: its executor cannot carry it.
         Exception: whatever a plugin raises to refuse it.
     """
-    while_judging(scope, Judging("is enqueued", intent), _ask, intent, scope, check)
+    frame = scope.judgement
+    if frame is None:
+        # One for all its intents: 350 ns less at each, in every process that has airlock-django.
+        frame = scope.judgement = Frame(scope, (), Judging("is enqueued", intent), scope)
+    elif frame.judging is not None:
+        frame.judging.to = intent  # for a message; threads that share the scope share it
+    try:
+        set_place(frame)
+        for policy in watchers:
+            policy.on_enqueue(intent)
+        for policy in scope.watchers:
+            policy.on_enqueue(intent)
+        if check:
+            _check(intent, scope)
+        for function in _hooks.intent_created:
+            function(intent, scope)
+    finally:
+        set_place(place)
+
+
+def local_watchers(frame: Frame) -> tuple[Policy, ...]:
+    """Return the local policies that observe what is enqueued in a frame; looked up once for it."""
+    if frame.watchers is None:
+        scope = cast("Scope", frame.scope)
+        every = [scope.root.instance_of(door) for door in local_doors(frame.policies, scope)]
+        frame.watchers = tuple(policy for policy in every if overrides(policy, "on_enqueue"))
+    return frame.watchers
 
 
 def has_to_ask(task: Any) -> bool:
@@ -84,18 +117,6 @@ def too_late(intent: Intent, scope: Scope) -> ScopeStateError:
         f"{intent.name} was enqueued too late at {intent.origin}: {scope!r}. Enqueue before the "
         "scope ends, or open another: with airlock.scope()."
     )
-
-
-def _ask(intent: Intent, scope: Scope, check: bool) -> None:
-    if intent.policies:
-        for policy in local_doors(intent):
-            scope.root.instance_of(policy).on_enqueue(intent)
-    for watcher in scope.watchers:
-        watcher.on_enqueue(intent)
-    if check:
-        _check(intent, scope)
-    for function in manager.hooks.intent_created:
-        function(intent, scope)
 
 
 def _check(intent: Intent, scope: Scope) -> None:

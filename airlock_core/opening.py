@@ -22,7 +22,6 @@ def prepare(scope: Scope, parent: Scope | None) -> None:
     while parent is not None and parent.closed:
         parent = parent.parent
     policy, executor = scope.policy, scope.executor
-    asks = False
     if parent is not None:
         scope.parent = parent
         scope.doors = parent.doors
@@ -33,8 +32,7 @@ def prepare(scope: Scope, parent: Scope | None) -> None:
     if scope.doors:
         every = [owner.instance_of(door) for door, owner in scope.doors]
         scope.watchers = tuple(door for door in every if overrides(door, "on_enqueue"))
-        asks = bool(scope.watchers)
     if executor is None:
         executor = configuration.current.executor
-    scope.asks = asks or (executor is not None and has_say(executor))
-    scope.inlet = None if scope.asks else scope._intents
+    scope.asks = executor is not None and has_say(executor)
+    scope.inlet = None if scope.asks or scope.watchers else scope._intents

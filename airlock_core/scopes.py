@@ -14,17 +14,19 @@ from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from airlock_core import configuration
-from airlock_core.admission import admit, has_to_ask, record, too_late
+from airlock_core.admission import admit, has_to_ask, local_watchers, record, too_late
 from airlock_core.captures import take_over
 from airlock_core.context import (
     NO_TASK,
     NOWHERE,
+    Frame,
     Instances,
     Place,
-    here,
+    current_place,
     judging_of,
     place_of,
     scope_of,
+    set_place,
 )
 from airlock_core.departures import Departure
 from airlock_core.doors import Planned, plan
@@ -74,6 +76,7 @@ class Scope(Place):
         "_name",
         "_plain",
         "in_block",
+        "judgement",
         "may_end",
         "origin",
         "parent",
@@ -210,16 +213,14 @@ class Scope(Place):
             ScopeStateError: it was entered before.
             PluginError: a required plugin is missing.
         """
-        around = here.get()
+        around = current_place()
         if around is NOWHERE:  # as it mostly is: two calls less
             self.open(None)
-            self.place = self
-            self.around = around
-            here.set(self)
-            return self
-        self.open(scope_of(around))
-        self.place = place = place_of(self, around)
-        here.set(place)
+            self.place, self.around = self, around
+        else:
+            self.open(scope_of(around))
+            self.place = place_of(self, around)
+        set_place(self.place)
         return self
 
     def awaited(self) -> None:
@@ -237,23 +238,20 @@ class Scope(Place):
             )
         if not manager.loaded:
             manager.load()
-        if (
-            parent is None
-            and self._plain
-            and type(self) is Scope
-            and configuration.current.executor is None
-        ):
+        plain = self._plain and parent is None and type(self) is Scope
+        if plain and configuration.current.executor is None:
             self.inlet = self._intents
         else:
             prepare(self, parent)
         self.has_left = False
         self.plain_task = NO_TASK
+        self.judgement: Frame | None = None
         self.may_end = True
         self.phase = OPEN
 
     def instance_of(self, policy: Policy) -> Policy:
         """Return the instance of a policy that counts for this scope."""
-        judging = judging_of(here.get())
+        judging = judging_of(current_place())
         if judging is not None and judging.instances is not None:
             instances = judging.instances
         elif self._instances is not None:
@@ -266,18 +264,19 @@ class Scope(Place):
             instances.setdefault(key, (policy, checked_policy(policy.for_scope(self))))
         return instances[key][1]
 
-    def accept(self, intent: Intent) -> None:
-        """Take an intent in: ask whoever may refuse it, then record it.
+    def accept(self, intent: Intent, place: Place) -> None:
+        """Take an intent in that is enqueued at `place`: ask whoever may refuse it, then record it.
 
         Raises:
             ScopeStateError: the scope has ended.
             Exception: whatever refuses it.
         """
         check = self.asks or configuration.current.strict or has_to_ask(intent.task)
-        if check or _hooks.intent_created or intent.policies:
-            if self.closed:
+        watchers = local_watchers(place) if isinstance(place, Frame) and place.policies else ()
+        if check or watchers or self.watchers or _hooks.intent_created:
+            if self.phase not in ACCEPTING:
                 raise too_late(intent, self)
-            admit(intent, self, check=check)
+            admit(intent, self, place, watchers, check)
         record(intent, self)
 
     # Leaving

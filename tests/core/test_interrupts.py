@@ -339,12 +339,12 @@ def test_a_finalizer_may_enqueue():
 
     threshold = gc.get_threshold()
     gc.collect()
-    gc.set_threshold(7)
     try:
-        for _ in range(50):
+        for number in range(50):
+            gc.set_threshold(5 + number % 9)  # each finds another moment
             with airlock.scope(executor=sent.append) as scope:
-                for number in range(10):
-                    airlock.enqueue(print, number)
+                for value in range(10):
+                    airlock.enqueue(print, value)
                     Finalized()
             assert all(intent.outcome is not None for intent in scope.intents)
     finally:
