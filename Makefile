@@ -34,6 +34,7 @@ matrix: servers  ## run the tests on each later Python of this machine, with Dja
 
 bench: $(VENV)  ## run the benchmarks: they print ratios
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/intercept.py
 
 docs: $(VENV)  ## run what the documentation shows

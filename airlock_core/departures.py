@@ -43,7 +43,7 @@ class Departure:
         self._all: Sequence[Intent] = outgoing
         self._outgoing = outgoing
         self._later: list[Intent] = []
-        self._start = self._taken = len(scope)
+        self._start = self._taken = len(scope._intents)
         self._awaited = 0
         self._flushes: list[Flush] = []
         self._elsewhere: object = None
@@ -125,7 +125,7 @@ class Departure:
             self._outgoing, self._later = self._later, []
         if not self._outgoing:
             return False
-        waiting = [intent for intent in self._outgoing if intent.holds and intent.held]
+        waiting = [intent for intent in self._outgoing if intent.extras is not None and intent.held]
         if waiting:
             joined = {id(intent) for intent in waiting if self._joins(intent)}
             if joined:
@@ -133,9 +133,10 @@ class Departure:
                 self._later = [i for i in self._outgoing if id(i) not in joined]
                 self._outgoing = [i for i in self._outgoing if id(i) in joined]
                 waiting = []
-        holds = {hold for intent in waiting for hold in intent.holds if hold.pending}
-        if holds:
-            return self._await(holds)
+        if waiting:
+            holds = {hold for intent in waiting for hold in intent.holds if hold.pending}
+            if holds:
+                return self._await(holds)
         self.scope.phase = FLUSHING
         return True
 
@@ -205,7 +206,8 @@ class Departure:
         if not ready:
             # What a thread, a signal handler or a finalizer enqueued just before leaves, too.
             self.scope.close(FLUSHED)
-            self._sort_in(ready)
+            if len(self.scope._intents) > self._taken:
+                self._sort_in(ready)
             if ready:
                 self.scope.phase = FLUSHING
         return ready
@@ -307,7 +309,7 @@ class Departure:
 
     def _summed_up(self, interruption: BaseException | None = None) -> DispatchError | None:
         flushes, self._flushes = self._flushes, []
-        if interruption is None and not any(flush.errors for flush in flushes):
+        if interruption is None and not [flush for flush in flushes if flush.errors]:
             return None
         intents = {id(intent): intent for flush in flushes for intent in flush.taken}
         errors = [error for flush in flushes for error in flush.errors]

@@ -70,7 +70,7 @@ def is_judged(intents: Sequence[Intent]) -> bool:
         return True
     scope: Scope | None = None
     for intent in intents:
-        if intent.policies:
+        if intent.extras is not None and intent.policies:
             return True
         if intent.scope is not scope:
             scope = intent.scope

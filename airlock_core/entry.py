@@ -12,7 +12,7 @@ from airlock_core import configuration, forks
 from airlock_core.admission import admit, has_to_ask, is_recorded, record
 from airlock_core.context import Judging, Place, current_place, judging_of, policies_of, scope_of
 from airlock_core.errors import ConfigurationError, IntentError, NoScopeError, PolicyEnqueueError
-from airlock_core.intents import NO_OPTIONS, Intent, make_intent
+from airlock_core.intents import Intent, make_intent
 from airlock_core.names import origin_text, task_name
 from airlock_core.plugins import manager
 from airlock_core.policies import Policy
@@ -85,17 +85,13 @@ def enqueue(
     intent = Intent()
     intent.task = task
     intent.args = args
-    intent.kwargs = kwargs
-    intent.dispatch_options = NO_OPTIONS
+    intent._kwargs = kwargs or None
     intent.scope = place  # type: ignore[assignment] # what has an inlet is a scope
-    intent.policies = ()
-    intent.holds = ()
+    intent.extras = None
     intent.outcome = None
     intent._context = copy_context()
     intent._code = caller.f_code
-    intent._lasti = caller.f_lasti
-    intent._id = None
-    intent._meta = None
+    intent._instruction = caller.f_lasti >> 1
     if _hooks.intent_created:
         admit(intent, intent.scope, place)
     inlet.append(intent)

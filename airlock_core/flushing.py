@@ -118,7 +118,7 @@ class Flush:
 
     def _alive(self, intents: Sequence[Intent]) -> Sequence[Intent]:
         """Settle what was rolled back: it is gone before anything is judged."""
-        if not [intent for intent in intents if intent.holds]:
+        if not [intent for intent in intents if intent.extras is not None]:
             return intents
         alive = []
         for intent in intents:

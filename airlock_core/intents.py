@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import Context, copy_context
-from types import CodeType, FrameType, MappingProxyType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airlock_core.calls import is_coroutine_function
 from airlock_core.context import Frame, here, scope_of
+from airlock_core.extras import NO_OPTIONS, Extras
 from airlock_core.names import origin_text, shape, task_name
 from airlock_core.outcomes import DISPATCHED, RESENDABLE, Outcome, State
 
@@ -104,19 +105,14 @@ def _call_each(callbacks: Iterator[Callable[[], None]], errors: list[Exception])
             errors.append(error)
 
 
-NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
-
-
 class Intent:
     """One side effect, from `enqueue()` to its end.
 
     Attributes:
         task: what was enqueued: a function, or a task of some queue.
-        args, kwargs: its arguments.
-        dispatch_options: options for the queue, unchanged.
+        args: its positional arguments.
         scope: the scope in which it was enqueued.
-        policies: the local policies that were active there, outermost first.
-        holds: what it waits for.
+        extras: what few intents have; None where it has none of it.
         outcome: how it ended, or None while it is pending.
     """
 
@@ -124,15 +120,11 @@ class Intent:
         "__weakref__",
         "_code",
         "_context",
-        "_id",
-        "_lasti",
-        "_meta",
+        "_instruction",
+        "_kwargs",
         "args",
-        "dispatch_options",
-        "holds",
-        "kwargs",
+        "extras",
         "outcome",
-        "policies",
         "scope",
         "task",
     )
@@ -140,40 +132,74 @@ class Intent:
     # No __init__: calling a class that has one costs 100 ns more. make_intent() sets every slot.
     task: Any
     args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    dispatch_options: Mapping[str, Any]
     scope: Scope
-    policies: tuple[Policy, ...]
-    holds: tuple[Hold, ...]
+    extras: Extras | None
     outcome: Outcome | None
+    _kwargs: dict[str, Any] | None
     _context: Context | None
     _code: CodeType | None
-    _lasti: int
-    _id: str | None
-    _meta: dict[str, Any] | None
+    _instruction: int  # in units of two bytes: to 256, where most are, an int needs no memory
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """Its keyword arguments; an empty one, of 64 bytes, is not made before it is used."""
+        if self._kwargs is None:
+            self._kwargs = {}
+        return self._kwargs
+
+    @kwargs.setter
+    def kwargs(self, kwargs: dict[str, Any]) -> None:
+        self._kwargs = kwargs
+
+    @property
+    def dispatch_options(self) -> Mapping[str, Any]:
+        """Options for the queue, unchanged."""
+        return NO_OPTIONS if self.extras is None else self.extras.options
+
+    @dispatch_options.setter
+    def dispatch_options(self, options: Mapping[str, Any]) -> None:
+        self.more().options = options
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The local policies that were active where it was enqueued, outermost first."""
+        return () if self.extras is None else self.extras.policies
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """What it waits for."""
+        return () if self.extras is None else self.extras.holds
 
     @property
     def id(self) -> str:
         """The id that the queue will use for it, known before anything is sent."""
-        if self._id is None:
+        extras = self.more()
+        if extras.id is None:
             from uuid import uuid4  # 1.3 µs: paid by those who ask
 
             from airlock_core.plugins import manager
 
-            self._id = manager.given_id(self) or str(uuid4())
-        return self._id
+            extras.id = manager.given_id(self) or str(uuid4())
+        return extras.id
 
     @property
     def meta(self) -> dict[str, Any]:
         """A dictionary for plugins, carried as headers where the queue has them."""
-        if self._meta is None:
-            self._meta = {}
-        return self._meta
+        extras = self.more()
+        if extras.meta is None:
+            extras.meta = {}
+        return extras.meta
 
     @property
     def has_meta(self) -> bool:
         """Whether a plugin has put something in `meta`."""
-        return bool(self._meta)
+        return self.extras is not None and bool(self.extras.meta)
+
+    def more(self) -> Extras:
+        """Return what few intents have, for something to be put in."""
+        if self.extras is None:
+            self.extras = Extras()
+        return self.extras
 
     @property
     def name(self) -> str:
@@ -183,7 +209,7 @@ class Intent:
     @property
     def origin(self) -> str:
         """Where it was enqueued: `path/file.py:12 in function`."""
-        return origin_text(self._code, self._lasti)
+        return origin_text(self._code, self._instruction << 1)
 
     @property
     def state(self) -> State:
@@ -198,7 +224,7 @@ class Intent:
     def hold(self, hold: Hold) -> None:
         """Make it wait for `hold`, in addition to those it waits for already."""
         if hold not in self.holds:
-            self.holds = (*self.holds, hold)
+            self.more().holds = (*self.holds, hold)
 
     @property
     def held(self) -> bool:
@@ -305,15 +331,15 @@ def make_intent(
     intent = Intent()
     intent.task = task
     intent.args = args
-    intent.kwargs = kwargs
-    intent.dispatch_options = NO_OPTIONS if dispatch_options is None else dispatch_options
+    intent._kwargs = kwargs or None
     intent.scope = scope
-    intent.policies = policies
-    intent.holds = ()
+    intent.extras = None
     intent.outcome = None
     intent._context = copy_context()
     intent._code = caller.f_code
-    intent._lasti = caller.f_lasti
-    intent._id = None
-    intent._meta = None
+    intent._instruction = caller.f_lasti >> 1
+    if policies:
+        intent.more().policies = policies
+    if dispatch_options is not None:
+        intent.more().options = dispatch_options
     return intent

@@ -122,6 +122,8 @@ def _decide(
     if discarded is not None:
         _discard(scope, discarded)
         return None, None
+    if scope.parent is None and scope._intents:
+        return Departure(scope, list(scope._intents)), None
     captured, remaining, problem = move_up(scope)
     scope.captured = captured
     if remaining:

@@ -27,12 +27,21 @@ def test_an_intent_has_no_dict():
         assert not hasattr(thing, "__dict__")
 
 
+@pytest.mark.parametrize("options", [None, {"queue": "slow"}])
+def test_an_intent_has_every_slot(options):
+    """However it is made, no attribute of it is missing."""
+    with airlock.scope() as scope:
+        intent = airlock.enqueue(nothing, _dispatch_options=options)
+        scope.discard()
+    for name in type(intent).__slots__:
+        assert hasattr(intent, name)
+
+
 def test_an_intent_makes_no_id_and_no_meta_unasked():
     """Both are made when first asked for."""
     with airlock.scope():
         intent = airlock.enqueue(nothing)
-    assert intent._id is None
-    assert intent._meta is None
+    assert intent.extras is None
     assert not intent.has_meta
 
 

@@ -54,7 +54,7 @@ def open_connections(connections: Any) -> Iterable[Any]:
     if _get_running_loop() is None:
         storage = getattr(connections._connections, "_storage", None)
         if type(storage) is threading.local:
-            return list(storage.__dict__.values())
+            return [found for found in storage.__dict__.values() if hasattr(found, "alias")]
     from django.core.exceptions import ImproperlyConfigured
 
     try:
