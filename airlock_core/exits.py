@@ -62,11 +62,11 @@ def _verdict(
     scope: Scope, error: BaseException | None, wanted: Exit | None, reason: str
 ) -> Outcome | None:
     answers = _answers(scope, error)
-    if wanted is Exit.DISCARD:
+    if wanted is DISCARD:
         return Outcome(State.DISCARDED, reason=reason)
-    if Exit.DISCARD in answers:
-        return Outcome(State.DISCARDED, by=answers[Exit.DISCARD], reason=_raised(error))
-    if wanted is Exit.FLUSH or answers or scope.should_flush(error):
+    if answers and DISCARD in answers:
+        return Outcome(State.DISCARDED, by=answers[DISCARD], reason=_raised(error))
+    if wanted is FLUSH or answers or scope.should_flush(error):
         return None
     return Outcome(State.DISCARDED, reason=_raised(error) or "should_flush() said so")
 
@@ -79,7 +79,7 @@ def _raised(error: BaseException | None) -> str:
 def _answers(scope: Scope, error: BaseException | None) -> dict[Exit, str]:
     """Ask each plugin; return the answers, each with the first who gave it."""
     answers: dict[Exit, str] = {}
-    for name, function in manager.hooks.scope_exit:
+    for name, function in _hooks.scope_exit:
         answer = function(scope, error)
         if answer is None:
             continue

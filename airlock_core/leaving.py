@@ -122,7 +122,10 @@ def _decide(
     if discarded is not None:
         _discard(scope, discarded)
         return None, None
-    if scope.parent is None and scope._intents:
+    if not scope._intents:
+        scope.phase = FLUSHED
+        return None, None
+    if scope.parent is None:
         return Departure(scope, list(scope._intents)), None
     captured, remaining, problem = move_up(scope)
     scope.captured = captured
