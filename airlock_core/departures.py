@@ -221,6 +221,8 @@ class Departure:
     def take_all(self) -> list[Intent]:
         """Close, and give a flush that has to stop everything that this departure had to send."""
         self.scope.close(FLUSHED)
+        with self.scope.lock:
+            self._awaited = 0  # a hold that is settled from now on releases nothing
         self._outgoing, self._later = [], []
         self._taken = len(self.scope)
         return [*self._all, *self.scope.since(self._start)]

@@ -209,7 +209,7 @@ class Deduplicate(Policy):
     def __init__(self, key: Callable[[Intent], Any] | None = None) -> None:
         """Start with nothing seen."""
         self.key = key
-        self._seen: set[Any] = set()
+        self._first: dict[Any, Intent] = {}
 
     def for_scope(self, scope: Scope) -> Policy:
         """Compare within one scope."""
@@ -221,10 +221,10 @@ class Deduplicate(Policy):
             key = _frozen(self.key(intent))
         else:
             key = _frozen((intent.task, intent.args, intent.kwargs, intent.dispatch_options))
-        if key in self._seen:
-            return Deny("the same intent leaves already")
-        self._seen.add(key)
-        return True
+        # By intent: one that is judged again, after an interrupt, is not its own duplicate.
+        if self._first.setdefault(key, intent) is intent:
+            return True
+        return Deny("the same intent leaves already")
 
 
 def _frozen(value: Any) -> Any:

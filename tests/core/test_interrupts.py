@@ -181,6 +181,24 @@ def test_in_one_of_several_scopes_that_wait_for_a_hold(left):
     ]
 
 
+def test_while_it_asks_the_holds_to_release_it(send, left):
+    """A hold that is settled after the interrupt releases nothing; retry() sends what it kept."""
+
+    class Stopped(Hold):
+        def when_settled(self, callback):
+            super().when_settled(callback)
+            raise KeyboardInterrupt
+
+    hold = Stopped()
+    with pytest.raises(KeyboardInterrupt), airlock.scope() as scope:
+        airlock.enqueue(send, 1).hold(hold)
+    assert ends(scope.intents) == ["UNDELIVERED"]
+    hold.keep()
+    assert left == []
+    scope.error.retry()
+    assert left == [1]
+
+
 def test_what_an_interrupted_effect_had_enqueued(send, left):
     """It is discarded with its effect."""
     made = []
@@ -290,6 +308,8 @@ def _check(kind, sent, intents, scopes):
             assert kind == "holds" or intent.scope.phase in (Phase.OPEN, Phase.WAITING), intent
     error = scopes[0].error if scopes else None
     if error is not None:
+        for hold in {hold for intent in intents for hold in intent.holds}:
+            hold.keep()  # where the interrupt came first: nothing is sent before
         before = len(sent)
         error.retry()
         assert len(sent) == len(set(sent)), "retried twice"

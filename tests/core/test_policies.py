@@ -433,6 +433,15 @@ def test_counting_policies_share_nothing_between_scopes(send, left, where, polic
     assert left == [1, 1, 1]
 
 
+def test_deduplicate_does_not_take_an_intent_for_its_own_duplicate(send):
+    """Asked twice about one intent, as after an interrupt, it answers the same."""
+    with airlock.scope() as scope:
+        policy = airlock.Deduplicate().for_scope(scope)
+        intent, again = airlock.enqueue(send, 1), airlock.enqueue(send, 1)
+        assert policy.allows(intent) is policy.allows(intent) is True
+        assert not policy.allows(again)
+
+
 @pytest.mark.parametrize("limit", [-1, True, 1.5, "3", None])
 def test_max_intents_takes_a_number(limit):
     """Anything else is refused when the policy is made."""
