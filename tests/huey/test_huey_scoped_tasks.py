@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+from huey import api
 from huey.exceptions import TaskException
 
 import airlock
@@ -96,7 +97,6 @@ def test_the_steps_of_a_pipeline_go_on(journal, shop):
 
 def test_a_chord_calls_back(journal, shop):
     """The callback is Huey's to send, too."""
-    api = pytest.importorskip("huey.api")
     if not hasattr(api, "chord"):
         pytest.skip("Huey 2 has no chords")
     with airlock.scope():
