@@ -26,7 +26,7 @@ def variables(redis_server):
     """Where the queues are, and the journal: databases of the private Redis that nobody else uses."""
     names = [*QUEUES, "journal"]
     base = redis_server.url.rpartition("/")[0]
-    return {f"AIRLOCK_TEST_{name.upper()}": f"{base}/{1900 + i}" for i, name in enumerate(names)}
+    return {f"AIRLOCK_TEST_{name.upper()}": f"{base}/{100 + i}" for i, name in enumerate(names)}
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,9 @@ def _enqueue_mixed(shop, case, order):
 
 def _numbers(order):
     """What each queue must be asked for, in order."""
-    return {kind: [i for i, one in enumerate(order) if one == kind] for kind in dict.fromkeys(order)}
+    return {
+        kind: [i for i, one in enumerate(order) if one == kind] for kind in dict.fromkeys(order)
+    }
 
 
 def _any_order(seed):

@@ -19,18 +19,18 @@ RQ = str(Path(PYTHON).with_name("rq"))
 #: What starts a worker of each queue, and what it logs when it is ready.
 WORKERS = {
     "celery": (
-        [PYTHON, "-m", "celery", "-A", "mixed_shop:app", "worker", "--pool", "solo"]
-        + ["--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"],
+        f"{PYTHON} -m celery -A mixed_shop:app worker --pool solo --loglevel INFO "
+        "--without-gossip --without-mingle --without-heartbeat",
         " ready.",
     ),
-    "rq": ([RQ, "worker", "default", "--worker-class", "rq.worker.SimpleWorker"], "Listening on"),
+    "rq": (f"{RQ} worker default --worker-class rq.worker.SimpleWorker", "Listening on"),
     "dramatiq": (
-        [PYTHON, "-m", "dramatiq", "mixed_shop:dramatiq_broker", "--processes", "1"]
-        + ["--threads", "1", "--worker-shutdown-timeout", "5000"],
+        f"{PYTHON} -m dramatiq mixed_shop:dramatiq_broker --processes 1 --threads 1 "
+        "--worker-shutdown-timeout 5000",
         "Worker process is ready for action.",
     ),
     "huey": (
-        [PYTHON, "-m", "huey.bin.huey_consumer", "mixed_shop.huey", "-w", "1", "-k", "thread"],
+        f"{PYTHON} -m huey.bin.huey_consumer mixed_shop.huey -w 1 -k thread",
         "The following commands are available",
     ),
 }
@@ -53,7 +53,7 @@ class Worker(servers.Server):
 
     def command(self) -> list[str]:
         """Return the command that works off the queue."""
-        return self._command
+        return self._command.split()
 
     def environment(self) -> dict[str, str]:
         """Return what the module reads, and where it is."""
