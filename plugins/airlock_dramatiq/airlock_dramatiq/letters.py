@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from airlock import Intent
 
 
-class Parcel:
+class Letter:
     """The messages of one intent.
 
-    Attributes:
+    Args:
         intent: the intent.
-        kept: what is to be sent, in the form that the broker takes it.
+
+    Attributes:
+        kept: what is to be sent, in the form that its route takes.
         announced: the arguments of each `after_enqueue` that is due when they have left.
         receipt: what the intent gets for it.
         error: why it could not be made, or None.

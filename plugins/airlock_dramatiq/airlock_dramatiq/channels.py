@@ -9,18 +9,18 @@ from typing import Any, Self
 from dramatiq.common import q_name
 
 from airlock import Failure
-from airlock_dramatiq.carriers import Carrier, Collecting
+from airlock_dramatiq.collecting import Collecting, stand_in
 from airlock_dramatiq.errors import BrokerError, ConnectionClosed, Returned
+from airlock_dramatiq.letters import Letter
 from airlock_dramatiq.line_pools import pool_for
 from airlock_dramatiq.lines import Line
-from airlock_dramatiq.parcels import Parcel
-from airlock_dramatiq.standins import stand_in
+from airlock_dramatiq.routes import Route
 
 #: How many intents are waited for together.
 BATCH = 1000
 
 
-class RabbitmqCarrier(Carrier):
+class Channel(Route):
     """Collects what Dramatiq publishes, and publishes it on a line of airlock's own.
 
     Args:
@@ -33,7 +33,7 @@ class RabbitmqCarrier(Carrier):
         self._pool = pool_for(broker)
         self._refused: dict[str, BrokerError] = {}
         self._collecting: Any = stand_in(broker, _CollectingChannel)
-        self._collecting._airlock_carrier = self
+        self._collecting._airlock_route = self
 
     def __enter__(self) -> Self:
         """Take a line on which RabbitMQ has just answered."""
@@ -53,22 +53,22 @@ class RabbitmqCarrier(Carrier):
         else:
             self._line.abandon()
 
-    def collecting(self, parcel: Parcel) -> Any:
+    def collecting(self, letter: Letter) -> Any:
         """Return the broker, with a channel that keeps what is published."""
-        self._collecting._airlock_parcel = parcel
+        self._collecting._airlock_letter = letter
         return self._collecting
 
-    def send(self, parcels: Sequence[Parcel]) -> Iterator[Any]:
-        """Send parcels; where the line is lost, what was not confirmed may have left."""
-        for start in range(0, len(parcels), BATCH):
-            batch = parcels[start : start + BATCH]
-            messages = [message for parcel in batch for message in parcel.kept]
+    def send(self, letters: Sequence[Letter]) -> Iterator[Any]:
+        """Send letters; where the line is lost, what was not confirmed may have left."""
+        for start in range(0, len(letters), BATCH):
+            batch = letters[start : start + BATCH]
+            messages = [message for letter in batch for message in letter.kept]
             fates = iter(self._publish(messages) if messages else [])
-            for parcel in batch:
-                errors = [fate for _ in parcel.kept if (fate := next(fates)) is not None]
+            for letter in batch:
+                errors = [fate for _ in letter.kept if (fate := next(fates)) is not None]
                 lost = next((fate for fate in errors if isinstance(fate, ConnectionClosed)), None)
                 if lost is None:
-                    yield parcel.outcome(self.broker, errors)
+                    yield letter.outcome(self.broker, errors)
                 else:
                     yield Failure(lost, uncertain=True)
             if self._line.lost is not None:
@@ -108,28 +108,28 @@ class _CollectingChannel(Collecting):
 
     @property
     def channel(self) -> Any:
-        return _Channel(self._airlock_carrier, self._airlock_parcel)
+        return _Notebook(self._airlock_route, self._airlock_letter)
 
     @channel.deleter
     def channel(self) -> None: ...
 
     @property
     def connection(self) -> Any:
-        return self._airlock_carrier.broker.connection
+        return self._airlock_route.broker.connection
 
     @connection.deleter
     def connection(self) -> None: ...
 
 
-class _Channel:
+class _Notebook:
     """Pika's blocking channel, as far as Dramatiq uses it to enqueue."""
 
-    def __init__(self, carrier: RabbitmqCarrier, parcel: Parcel) -> None:
-        self._carrier = carrier
-        self._parcel = parcel
+    def __init__(self, route: Channel, letter: Letter) -> None:
+        self._route = route
+        self._letter = letter
 
     def queue_declare(self, queue: str, **options: Any) -> Any:
-        return self._carrier.declare({"queue": queue, **options})
+        return self._route.declare({"queue": queue, **options})
 
     def basic_publish(self, **message: Any) -> None:
-        self._parcel.kept.append(message)
+        self._letter.kept.append(message)
