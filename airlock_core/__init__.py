@@ -42,6 +42,7 @@ from airlock_core.policies import (
     MaxIntents,
     Policy,
 )
+from airlock_core.propagation import Propagator, received
 from airlock_core.scopes import Scope
 
 __version__ = "0.1.0"
@@ -78,6 +79,7 @@ __all__ = [
     "Policy",
     "PolicyEnqueueError",
     "PolicyViolation",
+    "Propagator",
     "Scope",
     "ScopeStateError",
     "State",
@@ -89,6 +91,7 @@ __all__ = [
     "get_current_scope",
     "hookimpl",
     "policy",
+    "received",
     "register",
     "reset_configuration",
     "scope",
