@@ -28,6 +28,7 @@ from airlock_core.errors import (
 from airlock_core.executors import Executor, ExecutorWrapper, sync_executor
 from airlock_core.hookspecs import hookimpl
 from airlock_core.intents import Hold, Intent
+from airlock_core.observing import Observer
 from airlock_core.outcomes import Deny, Exit, Failure, Outcome, Phase, State
 from airlock_core.plugins import register, unregister
 from airlock_core.policies import (
@@ -71,6 +72,7 @@ __all__ = [
     "LogOnFlush",
     "MaxIntents",
     "NoScopeError",
+    "Observer",
     "Outcome",
     "Phase",
     "Planned",
