@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from airlock_core import configuration, hookspecs, loading
+from airlock_core import configuration, hookspecs, loading, observing
 from airlock_core.choosing import Explicit, Inline, choose, explicit_executor
 from airlock_core.errors import ConfigurationError, PluginError, PluginWarning
 from airlock_core.executors import Executor, sync_executor
@@ -88,6 +88,7 @@ class Plugins:
             for executor in self.executors
             if getattr(executor.given_id, "__func__", None) is not Executor.given_id
         )
+        observing.watch(plugin for _, plugin in self)
 
     def load(self) -> None:
         """Load the installed plugins, once per process.
