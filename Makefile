@@ -3,6 +3,7 @@
 
 export PYTHON
 WORKERS = 2
+QUEUE = celery
 BIN = .venv/bin
 VENV = .venv/.ready
 
@@ -12,8 +13,10 @@ VENV = .venv/.ready
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/make \1	\2/p' Makefile | expand -t 16
 
-demo: $(VENV)  ## run the example shop with a real Celery worker, and check what left
-	$(BIN)/python examples/shop/demo.py
+demo: $(VENV)  ## run the example shop with a real worker, and check what left (QUEUE=rq, dramatiq or huey: on that)
+	@# RQ and Dramatiq have a private Redis, which the demo starts.
+	@case "$(QUEUE)" in rq|dramatiq) command -v redis-server >/dev/null || sh scripts/servers.sh;; esac
+	$(BIN)/python examples/shop/demo.py --queue "$(QUEUE)"
 
 test: check servers  ## run the checks, then every test, against private PostgreSQL, Redis and RabbitMQ servers
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
@@ -36,6 +39,7 @@ bench: $(VENV)  ## run the benchmarks: they print ratios
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/intercept.py
+	$(BIN)/python benchmarks/queues.py
 
 docs: $(VENV)  ## run what the documentation shows
 	$(BIN)/pytest tests/docs

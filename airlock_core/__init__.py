@@ -28,6 +28,7 @@ from airlock_core.errors import (
 from airlock_core.executors import Executor, ExecutorWrapper, sync_executor
 from airlock_core.hookspecs import hookimpl
 from airlock_core.intents import Hold, Intent
+from airlock_core.observing import Observer
 from airlock_core.outcomes import Deny, Exit, Failure, Outcome, Phase, State
 from airlock_core.plugins import register, unregister
 from airlock_core.policies import (
@@ -42,6 +43,7 @@ from airlock_core.policies import (
     MaxIntents,
     Policy,
 )
+from airlock_core.propagation import Propagator, received
 from airlock_core.scopes import Scope
 
 __version__ = "0.1.0"
@@ -70,6 +72,7 @@ __all__ = [
     "LogOnFlush",
     "MaxIntents",
     "NoScopeError",
+    "Observer",
     "Outcome",
     "Phase",
     "Planned",
@@ -78,6 +81,7 @@ __all__ = [
     "Policy",
     "PolicyEnqueueError",
     "PolicyViolation",
+    "Propagator",
     "Scope",
     "ScopeStateError",
     "State",
@@ -89,6 +93,7 @@ __all__ = [
     "get_current_scope",
     "hookimpl",
     "policy",
+    "received",
     "register",
     "reset_configuration",
     "scope",

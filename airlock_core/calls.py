@@ -37,7 +37,8 @@ def is_queue_task(task: Any) -> bool:
     Where no plugin claims such a task, running it here would be wrong, and silent.
     """
     kind = task.__class__  # sees through the lazy proxies that queues make
-    return any(hasattr(kind, method) for method in ("delay", "apply_async", "send_with_options"))
+    methods = ("delay", "apply_async", "send_with_options", "defer_async")
+    return any(hasattr(kind, method) for method in methods)
 
 
 def check_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from airlock_core.context import Frame, here
 from airlock_core.errors import DispatchError, ScopeStateError
 from airlock_core.executors import joins
 from airlock_core.flushing import Flush, Run, dispatch_error, logger
+from airlock_core.observing import is_watched, settled
 from airlock_core.outcomes import FLUSHED, FLUSHING, WAITING, State
 from airlock_core.plugins import manager
 
@@ -311,10 +312,12 @@ class Departure:
 
     def _summed_up(self, interruption: BaseException | None = None) -> DispatchError | None:
         flushes, self._flushes = self._flushes, []
-        if interruption is None and not [flush for flush in flushes if flush.errors]:
+        failed = interruption is not None or [flush for flush in flushes if flush.errors]
+        if not failed and not is_watched():
             return None
         intents = {id(intent): intent for flush in flushes for intent in flush.taken}
         errors = [error for flush in flushes for error in flush.errors]
+        settled(self.scope, list(intents.values()))
         return dispatch_error(self.scope, list(intents.values()), errors, interruption)
 
     def _interrupted(self, error: BaseException) -> None:

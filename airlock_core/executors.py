@@ -42,6 +42,9 @@ class Executor:
     #: Its message is a row, written by the connection whose transaction the holds stand for.
     transactional = False
 
+    #: Why not: a sentence for each capability that it does not have.
+    cannot: Mapping[str, str] = {}
+
     def __call__(self, intent: Intent) -> Any:
         """Send one intent now.
 
@@ -108,6 +111,7 @@ class ExecutorWrapper(Executor):
         self.inner = inner
         for capability in CAPABILITIES:
             setattr(self, capability, getattr(inner, capability, False))
+        self.cannot = getattr(inner, "cannot", {})
         self.native_async = needs_await(inner)
 
     def __call__(self, intent: Intent) -> Any:

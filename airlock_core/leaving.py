@@ -10,6 +10,7 @@ from airlock_core.departures import Departure
 from airlock_core.errors import DispatchError, ScopeStateError
 from airlock_core.exits import verdict
 from airlock_core.flushing import logger
+from airlock_core.observing import settled
 from airlock_core.outcomes import (
     CAPTURED,
     DISCARD,
@@ -153,6 +154,7 @@ def _discard(scope: Scope, outcome: Outcome) -> None:
     for intent in scope.intents:
         intent.settle(outcome)
     scope.phase = DISCARDED
+    settled(scope, scope.intents)
 
 
 def _interrupted(scope: Scope, interruption: BaseException) -> None:

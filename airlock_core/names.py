@@ -36,6 +36,16 @@ def own_name(task: Any) -> str | None:
     return f"{getattr(function, '__module__', None) or '?'}.{qualname}"
 
 
+def path_of(task: Any) -> str | None:
+    """Return where the function of a queue's task is defined, whatever the task is named."""
+    for attribute in ("fn", "func", "run"):  # Dramatiq's; Huey's and others'; Celery's
+        function = getattr(task, attribute, None)
+        qualname = getattr(function, "__qualname__", None)
+        if isinstance(qualname, str):
+            return f"{getattr(function, '__module__', None) or '?'}.{qualname}"
+    return None
+
+
 def origin_text(code: CodeType | None, lasti: int) -> str:
     """Render a code object and an instruction as `file:line in function`."""
     if code is None:

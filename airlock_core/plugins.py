@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from airlock_core import configuration, hookspecs, loading
+from airlock_core import configuration, hookspecs, loading, observing
 from airlock_core.choosing import Explicit, Inline, choose, explicit_executor
 from airlock_core.errors import ConfigurationError, PluginError, PluginWarning
 from airlock_core.executors import Executor, sync_executor
@@ -50,6 +50,7 @@ class Plugins:
         hooks: what to call at each hook.
         failures: the installed plugins that were left out, and why.
         installed: the installed plugins that were loaded, by name.
+        executors: the plugins that are executors, in the order in which they are asked.
     """
 
     CORE = frozenset({"airlock: explicit", "airlock: inline"})
@@ -80,6 +81,14 @@ class Plugins:
 
     def _flatten(self) -> None:
         self.hooks.flatten(self.pluggy, self.pluggy.monitors > 0, set(self.CORE))
+        # Asked for with each id: 5 µs less than to ask pluggy for its plugins, with seven of them.
+        self.executors = tuple(plugin for _, plugin in self if isinstance(plugin, Executor))
+        self._choosers = tuple(
+            executor
+            for executor in self.executors
+            if getattr(executor.given_id, "__func__", None) is not Executor.given_id
+        )
+        observing.watch(plugin for _, plugin in self)
 
     def load(self) -> None:
         """Load the installed plugins, once per process.
@@ -300,29 +309,25 @@ class Plugins:
         if isinstance(task, partial):
             inner = (task.func,)
         else:
-            for executor in self.executors():
+            for executor in self.executors:
                 inner = executor.members(task)
                 if inner is not None:
                     break
         for member in inner or ():
             yield from self.members(member)
         if options:
-            for executor in self.executors():
+            for executor in self.executors:
                 for linked in executor.linked(options):
                     yield from self.members(linked)
 
     def given_id(self, intent: Intent) -> str | None:
         """Return the id that the caller chose for the message of an intent, or None."""
         explicit = explicit_executor(intent)
-        for executor in self.executors() if explicit is None else (explicit,):
+        for executor in self._choosers if explicit is None else (explicit,):
             given = executor.given_id(intent) if isinstance(executor, Executor) else None
             if given is not None:
                 return given
         return None
-
-    def executors(self) -> Iterator[Executor]:
-        """Yield the plugins that are executors, in the order in which they are asked."""
-        return (plugin for _, plugin in self if isinstance(plugin, Executor))
 
     def choose(self, intent: Intent, scope: Scope) -> Callable[[Intent], Any]:
         """Choose the executor of an intent; see `airlock_core.choosing`."""

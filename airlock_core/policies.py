@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airlock_core.context import here, judging_of
 from airlock_core.errors import ConfigurationError, PolicyViolation, VerdictError
 from airlock_core.hookspecs import hookimpl
-from airlock_core.names import name_of, own_name, task_name
+from airlock_core.names import name_of, own_name, path_of, task_name
 from airlock_core.outcomes import Deny
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ class _Tasks:
         self._objects = [task for task in self.given if not isinstance(task, str)]
 
     def __contains__(self, task: Any) -> bool:
-        name = task_name(task)
-        if name in self._names or name.rpartition(".")[2] in self._names:
-            return True
+        for name in (task_name(task), path_of(task)):
+            if name and (name in self._names or name.rpartition(".")[2] in self._names):
+                return True
         return any(task is known for known in self._objects)
 
     def found_in(self, intent: Intent) -> str | None:

@@ -12,6 +12,7 @@ from airlock_core.calls import is_coroutine_function
 from airlock_core.errors import PluginError
 from airlock_core.hooks import NAMES
 from airlock_core.names import name_of
+from airlock_core.observing import Observer
 
 
 def check_plugin(plugin: object, manager: pluggy.PluginManager) -> None:
@@ -53,9 +54,9 @@ def check_plugin(plugin: object, manager: pluggy.PluginManager) -> None:
                 "Make it a plain `def`."
             )
         _check_arguments(name, attribute, function, getattr(manager.hook, hook).spec.argnames)
-    if not found and not callable(plugin):
+    if not found and not callable(plugin) and not isinstance(plugin, Observer):
         raise PluginError(
-            f"{name} implements no hook and is no executor, so it would never be called. "
+            f"{name} implements no hook, is no executor and no Observer: it would never be called. "
             f"Mark its functions with @airlock.hookimpl; the hooks are: {', '.join(NAMES)}."
         )
 

@@ -97,6 +97,11 @@ class ExecutorContract:
         else:
             assert uuid.UUID(identity)
 
+    def test_it_gives_reasons_for_what_it_cannot_do_alone(self, executor: Any) -> None:
+        """`cannot` names capabilities that are missing, and no other."""
+        missing = {name for name in CAPABILITIES if not getattr(executor, name, False)}
+        assert set(getattr(executor, "cannot", {})) <= missing
+
     def test_a_foreign_task_is_refused_where_it_is_enqueued(
         self, executor: Any, foreign_task: Any, make_scope: Any
     ) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 from backstage.checks import Check, Played, Reading, whole_checks
 from backstage.page import Page
 from backstage.programs import DemoError
-from backstage.scenarios import QUERIES, SCENARIOS, Request, Scenario
+from backstage.queues import QUEUES
+from backstage.scenarios import QUERIES, Request, Scenario, scenarios
 from backstage.stage import Stage
 
 
@@ -64,21 +65,29 @@ def show_whole(played: list[Played], reading: Reading, page: Page) -> None:
         page.check(text, check)
 
 
-def _versions() -> str:
-    django, celery = map(importlib.metadata.version, ("Django", "celery"))
-    return f"Django {django} serves, a Celery {celery} worker works, the broker is a folder."
+def _players(queue: str) -> str:
+    django, version = map(importlib.metadata.version, ("Django", queue))
+    worker, broker = f"{QUEUES[queue].title} {version} worker", QUEUES[queue].broker
+    return f"Django {django} serves, {worker} works, the broker is {broker}."
 
 
-def run(folder: Path, patience: float, page: Page) -> None:
-    """Play every scenario, end the programs, and only then judge."""
-    stage = Stage(folder)
+def _others(queue: str) -> str:
+    commands = " · ".join(f"make demo QUEUE={other}" for other in QUEUES if other != queue)
+    return f"The same shop on another queue: {commands}"
+
+
+def run(folder: Path, queue: str, patience: float, page: Page) -> None:
+    """Play every scenario, end what acts, and only then judge."""
+    stage = Stage(folder, queue)
     start = time.monotonic()
     try:
         with stage:
-            page.line(f"The shop is open after {time.monotonic() - start:.1f} s. {_versions()}")
-            played = [play(scenario, stage) for scenario in SCENARIOS]
+            page.line(f"The shop is open after {time.monotonic() - start:.1f} s. {_players(queue)}")
+            page.line(_others(queue))
+            played = [play(scenario, stage) for scenario in scenarios(queue)]
             stage.wait_for_worker(patience)
-        reading = Reading(stage.evidence)
+            stage.close()
+            reading = Reading(stage.evidence)
         for number, one in enumerate(played, 1):
             show(number, one, reading, page)
         show_whole(played, reading, page)
@@ -95,6 +104,9 @@ def run(folder: Path, patience: float, page: Page) -> None:
 def main() -> int:
     """Read the options, run in a folder of its own, remove it; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--queue", choices=QUEUES, default="celery", help="the queue of the shop (default: celery)"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the folder with data and logs")
     parser.add_argument(
         "--patience",
@@ -107,12 +119,13 @@ def main() -> int:
     # A terminal that cannot show the lines of the tables shows something else there.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    # Ended by its parent, it must end its own programs, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # However it is ended, it must end its own programs, too.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     page = Page()
     folder = Path(tempfile.mkdtemp(prefix="airlock-shop-"))
     try:
-        run(folder, options.patience, page)
+        run(folder, options.queue, options.patience, page)
     finally:
         if options.keep:
             page.line(f"kept: {folder}")

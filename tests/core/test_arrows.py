@@ -20,7 +20,8 @@ PLUGIN_FILES = sorted(path for plugin in PLUGINS for path in plugin.rglob("*.py"
 
 # What an application brings, and the core and an unused plugin must do without.
 QUEUES_AND_FRAMEWORKS = {
-    "arq", "celery", "django", "django_tasks", "dramatiq", "fastapi", "flask", "huey", "kombu",
+    "arq", "celery", "django", "django_q", "django_tasks",
+    "django_tasks_db", "dramatiq", "fastapi", "flask", "huey", "kombu",
     "procrastinate", "redis", "rq", "saq", "starlette", "taskiq",
 }  # fmt: skip
 

@@ -111,6 +111,11 @@ BROKEN = """
             "return [self.sent.append(i.args[0]) or 'other' for i in intents]",
             "the_id_is_the_queues_own",
         ),
+        (
+            "supports_many = True; cannot = {'supports_many': 'there is no pipeline'}",
+            "return [self.sent.append(i.args[0]) or 1 for i in intents]",
+            "reasons_for_what_it_cannot_do_alone",
+        ),
     ],
 )
 def test_the_contract_finds_what_is_wrong(pytester, capability, body, fails):

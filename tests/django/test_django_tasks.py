@@ -140,28 +140,57 @@ def test_options_are_those_of_using(job: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "said"),
     [
-        {"countdown": 3},
-        {"queue_name": "unknown"},
-        {"priority": 1_000},
-        {"backend": "unknown"},
-        {"backend": "immediate", "run_after": datetime(2040, 1, 1, tzinfo=UTC)},
+        ({"countdown": 3}, "no option 'countdown'.*priority, queue_name, run_after"),
+        ({"queue": "emails"}, "Did you mean 'queue_name'"),
+        ({"args": (1,)}, "no option 'args'"),
+        ({"queue_name": "unknown"}, "Queue 'unknown' is not valid for backend"),
+        ({"priority": 1_000}, "priority must be a whole number between -100 and 100"),
+        ({"priority": "high"}, "cannot be carried by the backend 'default'"),
+        ({"backend": "unknown"}, "no backend 'unknown'. There are: default, immediate"),
+        ({"run_after": datetime(2040, 1, 1)}, "run_after must be an aware datetime"),
+        ({"run_after": timedelta(hours=1)}, "cannot be carried by the backend 'default'"),
+        (
+            {"backend": "immediate", "run_after": datetime(2040, 1, 1, tzinfo=UTC)},
+            "backend 'immediate' of TASKS: Backend does not support run_after. Correct",
+        ),
     ],
     ids=str,
 )
+@pytest.mark.parametrize("strict", [True, False])
 def test_options_that_cannot_be_are_refused_at_the_enqueue(
-    job: Any, options: dict[str, Any]
+    settings: Any, strict: bool, options: dict[str, Any], said: str
 ) -> None:
     """Unknown ones, and those that the backend does not support."""
+    settings.AIRLOCK = {"STRICT": strict}
     with airlock.scope() as scope:
-        with pytest.raises(airlock.IntentError, match=r"Task\.using\(\)"):
-            airlock.enqueue(job, 1, _dispatch_options=options)
+        with pytest.raises(airlock.IntentError, match=said):
+            airlock.enqueue(add, 1, _dispatch_options=options)
         assert len(scope) == 0
 
 
+def test_settings_that_have_changed_since_the_decorator_are_noticed(settings: Any) -> None:
+    """A backend that is no longer there, and a queue that is no longer its."""
+    settings.TASKS = {"other": TASKS["default"]}
+    with airlock.scope(), pytest.raises(airlock.IntentError, match="There are: other"):
+        airlock.enqueue(add, 1)
+    settings.TASKS = {"default": {**TASKS["default"], "QUEUES": ["emails"]}}
+    with airlock.scope(), pytest.raises(airlock.IntentError, match="Queue 'default'"):
+        airlock.enqueue(add, 1)
+
+
 @pytest.mark.parametrize(
-    ("args", "kwargs"), [((), {}), ((1, 2, 3), {}), ((1,), {"missing": 1}), ((object(),), {})]
+    ("args", "kwargs"),
+    [
+        ((), {}),
+        ((1, 2, 3), {}),
+        ((1,), {"missing": 1}),
+        ((object(),), {}),
+        ((timezone.now(),), {}),
+        ((float("nan"),), {}),
+        ((b"\xff",), {}),
+    ],
 )
 def test_arguments_are_checked_where_strict(
     job: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -178,6 +207,20 @@ def test_a_task_that_takes_its_context() -> None:
         with pytest.raises(airlock.IntentError):
             airlock.enqueue(with_context, None, 1)
     assert len(results()) == 1
+
+
+def test_one_that_cannot_be_sent_fails_alone(settings: Any) -> None:
+    """Arguments that are no JSON, and a queue that has gone meanwhile; the others leave."""
+    settings.AIRLOCK = {"STRICT": False}
+    emails = {"queue_name": "emails"}
+    with pytest.raises(airlock.DispatchError) as caught, airlock.scope():
+        airlock.enqueue(add, 1, _dispatch_options=emails)
+        no_json = airlock.enqueue(add, object(), _dispatch_options=emails)
+        gone = airlock.enqueue(add, 3)
+        airlock.enqueue(add, 4, _dispatch_options=emails)
+        settings.TASKS = {"default": {**TASKS["default"], "QUEUES": ["emails"]}}
+    assert list(caught.value.failed) == [no_json, gone]
+    assert [result.args for result in results()] == [[1], [4]]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -220,6 +263,72 @@ def test_an_async_scope_takes_them(job: Any) -> None:
             return airlock.enqueue(job, 1)
 
     assert isinstance(async_to_sync(main)().receipt, TaskResult)
+
+
+def test_the_dummy_backend_shows_what_has_left(settings: Any) -> None:
+    """Also where it is first asked for in the scope: its results are those that the test sees."""
+    settings.TASKS = {"default": dict(TASKS["default"])}
+    with airlock.scope():
+        airlock.enqueue(add, 1)
+    assert [result.args for result in results()] == [[1]]
+
+
+@task
+def asks(number: int, fails: bool = False) -> None:
+    """Enqueue something, and fail then."""
+    airlock.enqueue(ran.append, number)
+    if fails:
+        raise ZeroDivisionError
+
+
+@task
+async def asks_async(number: int, fails: bool = False) -> None:
+    """Do so in an event loop."""
+    asks.func(number, fails)
+
+
+@pytest.mark.parametrize("asking", [asks, asks_async], ids=["sync", "async"])
+def test_the_immediate_backend_runs_the_task_at_the_flush(asking: Any) -> None:
+    """In a scope of its own: what one that fails had enqueued is gone, its error in the result."""
+    options = {"backend": "immediate"}
+    with airlock.scope():
+        intents = [
+            airlock.enqueue(asking, 1, _dispatch_options=options),
+            airlock.enqueue(asking, 2, fails=True, _dispatch_options=options),
+            airlock.enqueue(asking, 3, _dispatch_options=options),
+        ]
+        assert ran == []
+    assert ran == [1, 3]
+    assert [intent.state for intent in intents] == [State.DISPATCHED] * 3
+    statuses = [intent.receipt.status for intent in intents]
+    assert statuses == ["SUCCESSFUL", "FAILED", "SUCCESSFUL"]
+    assert intents[1].receipt.errors[0].exception_class is ZeroDivisionError
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("backend", ["default", "immediate"])
+def test_they_are_not_of_the_transaction(backend: str) -> None:
+    """Neither is a row, so both wait for the commit."""
+    with transaction.atomic():
+        with airlock.scope():
+            intent = airlock.enqueue(add, 1, _dispatch_options={"backend": backend})
+        assert intent.state is State.PENDING
+    assert intent.state is State.DISPATCHED
+
+
+def test_enqueue_of_the_task_itself_does_not_wait() -> None:
+    """Only what goes through airlock does."""
+    with pytest.raises(ZeroDivisionError), airlock.scope():
+        airlock.enqueue(add, 1)
+        add.enqueue(2)
+        raise ZeroDivisionError
+    assert [result.args for result in results()] == [[2]]
+
+
+def test_scoped_goes_below_task() -> None:
+    """Above it there is no function any more, and airlock says so."""
+    with pytest.raises(airlock.ConfigurationError, match="below the decorator"):
+        airlock.scoped()(add)
 
 
 def test_a_process_without_tasks_is_not_asked(run_django: Any) -> None:

@@ -16,8 +16,8 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 
 import airlock
+from airlock_dramatiq.brokers import client_of
 from airlock_dramatiq.line_pools import pool_for
-from airlock_dramatiq.redis_clients import own_client
 
 APPS = Path(__file__).parent / "apps"
 
@@ -80,7 +80,7 @@ def make_broker() -> Iterator[Callable[..., Any]]:
         if isinstance(broker, RedisBroker):
             # Not client.close(): it leaves a pool alone that was made from an address.
             broker.client.connection_pool.disconnect()
-            own_client(broker.client).connection_pool.disconnect()
+            client_of(broker).connection_pool.disconnect()
         else:
             broker.close()
         if isinstance(broker, RabbitmqBroker):

@@ -16,7 +16,7 @@ import tcp_proxy
 from airlock import State
 from dramatiq_messages import first_arguments, sent
 
-DEADLINE = 1.0
+DEADLINE = 1.5
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +134,7 @@ def test_a_broker_that_hangs_costs_one_deadline(make_broker, make_actor, warm):
         took = time.monotonic() - started
         server.resume()
 
-        assert DEADLINE <= took < 3 * DEADLINE
+        assert DEADLINE <= took < 2 * DEADLINE
         assert isinstance(caught.value.exceptions[0], redis.exceptions.TimeoutError)
         assert caught.value.failed + caught.value.undelivered == tuple(intents)
         caught.value.retry()
@@ -142,21 +142,24 @@ def test_a_broker_that_hangs_costs_one_deadline(make_broker, make_actor, warm):
 
 
 def test_a_line_that_breaks_is_uncertain(far_add, proxy, url):
-    """What was on its way may have left: a pipeline. airlock never sends it again."""
+    """What was on its way and not answered may have left. airlock never sends it again."""
     warm_up(far_add)
     with pytest.raises(airlock.DispatchError) as caught, airlock.scope():
         intents = [airlock.enqueue(far_add, number) for number in range(1500)]
         proxy.cut_after = 50_000  # after the knock
     arrived = first_arguments(url)[1:]
 
+    dispatched = len(caught.value.dispatched)
+
     assert 0 < len(arrived) < 750
     assert arrived == list(range(len(arrived)))
-    assert caught.value.uncertain == tuple(intents[:1000])
+    assert dispatched <= len(arrived)
+    assert caught.value.dispatched + caught.value.uncertain == tuple(intents[:1000])
     assert caught.value.failed == (intents[1000],)
     assert caught.value.undelivered == tuple(intents[1001:])
     caught.value.retry()
     assert first_arguments(url)[1:] == [*arrived, *range(1000, 1500)]
-    assert {intent.state for intent in intents[:1000]} == {State.UNCERTAIN}
+    assert {intent.state for intent in intents[dispatched:1000]} == {State.UNCERTAIN}
 
 
 def test_a_line_that_stalls_is_uncertain_after_the_deadline(far_add, proxy, url):
@@ -167,9 +170,10 @@ def test_a_line_that_stalls_is_uncertain_after_the_deadline(far_add, proxy, url)
         intents = [airlock.enqueue(far_add, number) for number in range(900)]
         proxy.stall_after = 20_000
 
-    assert time.monotonic() - started < 4 * DEADLINE
-    assert caught.value.uncertain == tuple(intents)
-    assert len(first_arguments(url)) < 500
+    assert time.monotonic() - started < 2 * DEADLINE
+    dispatched = len(caught.value.dispatched)
+    assert caught.value.dispatched + caught.value.uncertain == tuple(intents)
+    assert 0 < dispatched <= len(first_arguments(url)[1:]) < 500
 
 
 def test_two_brokers_of_which_one_is_down(make_broker, make_actor, url, free_port):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import dramatiq
+import pytest
 
 import airlock
 from dramatiq_messages import sent
@@ -30,6 +33,29 @@ def test_an_actors_own_send_with_options_is_used(url, broker):
     assert message.message_id == intent.id
 
 
+@pytest.mark.parametrize("method", ["send_with_options", "message_with_options"])
+@pytest.mark.parametrize("place", ["class", "actor"])
+def test_what_traces_actors_sees_each_message(monkeypatch, url, add, method, place):
+    """A method that somebody has put around Dramatiq's runs once for each intent that is sent."""
+    airlock.configure(strict=False)  # which makes a message at the `enqueue`, too, to look at it
+    seen = []
+    where = dramatiq.Actor if place == "class" else add
+    original = getattr(where, method)
+
+    @functools.wraps(original)
+    def traced(*args, **kwargs):
+        seen.append(kwargs["args"])
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(where, method, traced)
+    with airlock.scope():
+        airlock.enqueue(add, 1)
+        airlock.enqueue(add, 2, _dispatch_options={"max_retries": 1})
+
+    assert seen == [(1,), (2,)]
+    assert [message.args for message in sent(url)] == seen
+
+
 def test_a_brokers_own_enqueue_is_used(url, make_actor, make_broker):
     """A broker class that derives from Dramatiq's keeps its say, and its own attributes."""
 
@@ -49,6 +75,26 @@ def test_a_brokers_own_enqueue_is_used(url, make_actor, make_broker):
 
     assert broker.count == 3
     assert [message.options["count"] for message in sent(url)] == [1, 2, 3]
+
+
+def test_what_a_broker_does_to_enqueue_is_used(url, make_actor, make_broker):
+    """A broker class that has its own way to give a message to Redis keeps it."""
+    done = []
+
+    class Announcing(dramatiq.brokers.redis.RedisBroker):
+        def do_enqueue(self, queue_name, *args):
+            done.append(queue_name)
+            return self._dispatch("enqueue")(queue_name, *args)
+
+    broker = make_broker(url)
+    broker.__class__ = Announcing
+    add = make_actor(broker)
+    with airlock.scope():
+        for number in range(3):
+            airlock.enqueue(add, number)
+
+    assert done == ["default"] * 3
+    assert [message.args for message in sent(url)] == [(0,), (1,), (2,)]
 
 
 def test_a_class_based_actor(url, broker):

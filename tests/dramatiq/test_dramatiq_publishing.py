@@ -88,6 +88,20 @@ def test_options_are_those_of_send_with_options(url, add, diary):
     )
 
 
+def test_a_message_without_options_is_like_that_of_send(url, add):
+    """What an actor is given, and nothing else, is in the message as `send` puts it there."""
+    add.send(1, right={"a": [2]})
+    with airlock.scope():
+        airlock.enqueue(add, 1, right={"a": [2]})
+
+    direct, ours = (message.asdict() for message in sent(url))
+    assert direct.keys() == ours.keys()
+    assert direct["options"].keys() == ours["options"].keys()
+    for name in ("queue_name", "actor_name", "args", "kwargs"):
+        assert direct[name] == ours[name]
+    assert 0 <= ours["message_timestamp"] - direct["message_timestamp"] < 60_000
+
+
 @pytest.mark.parametrize("delay", [60_000, timedelta(minutes=1)])
 def test_a_delay_begins_when_the_message_is_sent(url, add, delay):
     """`delay` counts from the flush, in milliseconds or as a timedelta; the queue is the delayed one."""

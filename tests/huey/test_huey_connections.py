@@ -14,7 +14,7 @@ import redis.sentinel
 from huey import RedisHuey
 
 import airlock
-import huey_sentinel
+import redis_sentinel
 import servers
 from airlock_huey import brokers
 
@@ -25,7 +25,7 @@ def numbers(huey) -> list[int]:
 
 @pytest.fixture
 def path_redis():
-    with huey_sentinel.PathRedis() as server:
+    with redis_sentinel.PathRedis() as server:
         yield server
 
 
@@ -54,7 +54,7 @@ def test_a_redis_at_a_path(path_redis, make_task):
 def test_a_redis_behind_a_sentinel(make_task):
     """The master is asked for, with the deadline for the Sentinel as well."""
     airlock.configure(broker_timeout=1)
-    with servers.Redis() as master, huey_sentinel.Sentinel(master) as sentinel:
+    with servers.Redis() as master, redis_sentinel.Sentinel(master) as sentinel:
         asked = redis.sentinel.Sentinel([(sentinel.host, sentinel.port)])
         pool = asked.master_for("shop", db=3).connection_pool
         huey = RedisHuey("shop", connection_pool=pool)

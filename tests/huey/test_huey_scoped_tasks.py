@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+from huey import api
 from huey.exceptions import TaskException
 
 import airlock
@@ -96,7 +97,6 @@ def test_the_steps_of_a_pipeline_go_on(journal, shop):
 
 def test_a_chord_calls_back(journal, shop):
     """The callback is Huey's to send, too."""
-    api = pytest.importorskip("huey.api")
     if not hasattr(api, "chord"):
         pytest.skip("Huey 2 has no chords")
     with airlock.scope():
@@ -130,10 +130,10 @@ def test_a_delayed_task_is_executed_later(journal, shop):
     assert time.monotonic() - started >= 2
 
 
-def test_a_task_that_runs_too_long_discards(journal, shop, consumer):
+@pytest.mark.skipif(not hasattr(api.Task, "default_timeout"), reason="Huey 2 has no timeouts")
+@pytest.mark.parametrize("consumer", ["process"], indirect=True)
+def test_a_task_that_runs_too_long_discards(journal, shop):
     """Huey's timeout is an exception of the task. Threads have none, and greenlets would have to wait."""
-    if consumer.kind != "process" or not hasattr(shop.stuck.task_class, "default_timeout"):
-        pytest.skip("only a process is stopped")
     with airlock.scope():
         intent = airlock.enqueue(shop.stuck, journal.case, _dispatch_options={"timeout": 1})
 

@@ -281,14 +281,15 @@ def test_what_rq_or_redis_cannot_take_fails_alone(queue, executor, options):
 
 
 def test_what_redis_refuses_fails_alone(queue, executor):
-    """A queue whose key is something else entirely fails its own jobs."""
+    """A queue whose key is something else entirely fails its own jobs, and all of them."""
     queue.connection.set("rq:queue:taken", "a string")
     with pytest.raises(airlock.DispatchError) as caught, airlock.scope(executor=executor):
         airlock.enqueue(rq_shop.add, 1)
         bad = airlock.enqueue(rq_shop.add, 2, _dispatch_options={"queue": "taken"})
         airlock.enqueue(rq_shop.add, 3)
+        worse = airlock.enqueue(rq_shop.add, 4, _dispatch_options={"queue": "taken"})
 
-    assert caught.value.failed == (bad,)
+    assert caught.value.failed == (bad, worse)
     assert [job.args for job in queue.jobs] == [(1,), (3,)]
 
 

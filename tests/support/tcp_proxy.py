@@ -85,7 +85,7 @@ class Proxy:
                     threading.Thread(target=pump, args=(client, server), daemon=True).start()
 
     def _upstream(self, client: socket.socket, server: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed meanwhile
             while data := client.recv(65536):
                 # All of it, or the server's answer to the first part would look like a round trip.
                 while select.select([client], [], [], SILENCE)[0] and (more := client.recv(65536)):

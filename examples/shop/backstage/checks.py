@@ -56,7 +56,7 @@ def must_be(effect: Effect) -> EffectSeen:
 
 
 class Reading:
-    """All the evidence, read when everything has ended.
+    """All the evidence, read when the shop and its worker have ended.
 
     Args:
         evidence: where to read.
@@ -87,7 +87,7 @@ class Reading:
         times = "once" if len(runs) == 1 else f"{len(runs)} times"
         if not all(run["row_existed"] for run in runs):
             return f"{times}, NO ROW"
-        if not all(run["state"] == "SUCCESS" for run in runs):
+        if not all(run["succeeded"] for run in runs):
             return f"{times}, it failed"
         if {(run["task"], run["order"]) for run in runs} != {(intent["task"], intent["order"])}:
             return f"{times}, ANOTHER TASK"

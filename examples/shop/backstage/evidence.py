@@ -6,16 +6,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from backstage.queues import Queue
+
 
 class Evidence:
-    """Reads what is in the shop's data folder.
+    """Reads what is in the shop's data folder, and asks the broker.
 
     Args:
         folder: the data folder.
+        queue: the queue that the shop uses.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, queue: Queue) -> None:
         self._folder = folder
+        self._queue = queue
 
     def _lines(self, file: str) -> list[dict[str, Any]]:
         path = self._folder / file
@@ -33,18 +37,11 @@ class Evidence:
 
     def sent(self) -> list[str]:
         """Return the task id of each message that the broker was given."""
-        messages = {}
-        for place in ("waiting", "taken"):
-            for path in (self._folder / "broker" / place).glob("*.msg"):
-                try:
-                    messages[path.name] = json.loads(path.read_text())["headers"]["id"]
-                except FileNotFoundError:  # taken just now, and so in the second folder
-                    pass
-        return list(messages.values())
+        return self._queue.sent()
 
     def waiting(self) -> int:
         """Return how many messages no worker has taken."""
-        return len(list((self._folder / "broker" / "waiting").iterdir()))
+        return self._queue.waiting()
 
     def rows(self, query: str) -> list[str]:
         """Return the first column of a query, from the shop's database."""

@@ -1,8 +1,10 @@
 """A program of the demo: a process of its own, with a log."""
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,30 +17,37 @@ class DemoError(Exception):
 
 
 class Program:
-    """A Python program that runs until it is stopped.
+    """A program that runs until it is stopped, with whatever processes it starts itself.
 
     Args:
         name: for messages.
-        arguments: those of the interpreter.
+        command: what to run.
         folder: where it runs.
         environment: its environment variables.
         log: the file for whatever it prints.
+
+    Attributes:
+        group: the process group that it and its own processes are in.
     """
 
     def __init__(
-        self, name: str, arguments: list[str], folder: Path, environment: dict[str, str], log: Path
+        self, name: str, command: list[str], folder: Path, environment: dict[str, str], log: Path
     ) -> None:
         self.name = name
         self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments],
+                command,
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                # A Ctrl-C is for the demo, which then ends its programs in order.
+                start_new_session=True,
             )
+        self.group = self._process.pid
+        self._stopped = False
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Wait until its log matches, and return the match."""
@@ -56,12 +65,13 @@ class Program:
             raise DemoError(f"the {self.name} ended by itself, with exit code {code}")
 
     def stop(self) -> None:
-        """Ask it to end, and end it where it does not. Doing so twice does no harm."""
-        if self._process.poll() is not None:
+        """Ask it to end, and end whatever does not. Doing so twice does no harm."""
+        if self._stopped:  # its number may be another group's by now
             return
         self._process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.group, signal.SIGKILL)
+        self._process.wait()
+        self._stopped = True

@@ -94,45 +94,49 @@ QUERIES = {
 FAILED = "discarded: response 500"
 BLOCKED = "denied by BlockTasks: blocks orders.tasks.send_confirmation"
 
-SCENARIOS = (
-    Scenario(
-        "An order that succeeds",
-        Request("/checkout/", _order("T-1", "ann", "tea")),
-        _placed("T-1"),
-        {ORDERS: ("T-1",), WITH_POINTS: ("T-1",)},
-    ),
-    Scenario(
-        "An order that fails: the payment raises, the transaction rolls back, the answer is a 500",
-        Request("/checkout/", _order("T-2", "bob", "tea", "broken"), 500),
-        _placed("T-2", FAILED, FAILED, FAILED),
-        {ORDERS: ("T-1",), WITH_POINTS: ("T-1",)},
-    ),
-    Scenario(
-        "An order whose savepoint is rolled back: too many points, and it goes on without them",
-        Request("/checkout/", _order("T-3", "cem", "samovar")),
-        _placed("T-3", points="rolled back"),
-        {ORDERS: ("T-1", "T-3"), WITH_POINTS: ("T-1",)},
-    ),
-    Scenario(
-        "An order under a BlockTasks policy: the customer wants no e-mail",
-        Request("/checkout/?quiet=1", _order("T-4", "dora", "kettle")),
-        _placed("T-4", mail=BLOCKED),
-        {ORDERS: ("T-1", "T-3", "T-4"), WITH_POINTS: ("T-1", "T-4")},
-    ),
-    Scenario(
-        "A dry run of the command: it says what it would send, and undoes its work",
-        Command(
-            ("remind", "--dry-run-effects"),
-            ("dry run: 3 effects, none sent",)
-            + 3 * ("orders.tasks.send_reminder: would leave through celery",),
+
+def scenarios(queue: str) -> tuple[Scenario, ...]:
+    """Return the scenarios: the same on each queue, but for its name in what is printed."""
+    return (
+        Scenario(
+            "An order that succeeds",
+            Request("/checkout/", _order("T-1", "ann", "tea")),
+            _placed("T-1"),
+            {ORDERS: ("T-1",), WITH_POINTS: ("T-1",)},
         ),
-        _reminded("discarded: dry run"),
-        {REMINDERS: ()},
-    ),
-    Scenario(
-        "The command",
-        Command(("remind",)),
-        _reminded(),
-        {REMINDERS: ("T-1", "T-3", "T-4")},
-    ),
-)
+        Scenario(
+            "An order that fails: the payment raises, the transaction rolls back, "
+            "the answer is a 500",
+            Request("/checkout/", _order("T-2", "bob", "tea", "broken"), 500),
+            _placed("T-2", FAILED, FAILED, FAILED),
+            {ORDERS: ("T-1",), WITH_POINTS: ("T-1",)},
+        ),
+        Scenario(
+            "An order whose savepoint is rolled back: too many points, and it goes on without them",
+            Request("/checkout/", _order("T-3", "cem", "samovar")),
+            _placed("T-3", points="rolled back"),
+            {ORDERS: ("T-1", "T-3"), WITH_POINTS: ("T-1",)},
+        ),
+        Scenario(
+            "An order under a BlockTasks policy: the customer wants no e-mail",
+            Request("/checkout/?quiet=1", _order("T-4", "dora", "kettle")),
+            _placed("T-4", mail=BLOCKED),
+            {ORDERS: ("T-1", "T-3", "T-4"), WITH_POINTS: ("T-1", "T-4")},
+        ),
+        Scenario(
+            "A dry run of the command: it says what it would send, and undoes its work",
+            Command(
+                ("remind", "--dry-run-effects"),
+                ("dry run: 3 effects, none sent",)
+                + 3 * (f"orders.tasks.send_reminder: would leave through {queue}",),
+            ),
+            _reminded("discarded: dry run"),
+            {REMINDERS: ()},
+        ),
+        Scenario(
+            "The command",
+            Command(("remind",)),
+            _reminded(),
+            {REMINDERS: ("T-1", "T-3", "T-4")},
+        ),
+    )

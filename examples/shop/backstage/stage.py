@@ -1,4 +1,4 @@
-"""The stage: a folder with the shop's data, a real worker and a real web server."""
+"""The stage: a folder with the shop's data, a real broker, worker and web server."""
 
 import os
 import subprocess
@@ -14,13 +14,14 @@ from types import TracebackType
 from typing import Self
 
 from backstage.evidence import Evidence
+from backstage.keeper import Keeper
 from backstage.programs import DemoError, Program
+from backstage.queues import QUEUES
+from backstage.redis_server import READY
 
 SHOP = Path(__file__).parents[1]
-WORKER = ["-m", "celery", "-A", "shop", "worker", "--pool=solo", "--loglevel=INFO"]
-WORKER += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
 # On port 0 the system chooses a free one, and the server's log says which.
-SERVER = ["manage.py", "runserver", "--noreload", "--nothreading", "127.0.0.1:0"]
+SERVER = ("manage.py", "runserver", "--noreload", "--nothreading", "127.0.0.1:0")
 ANSWER_SECONDS = 20
 
 
@@ -29,33 +30,44 @@ class Stage:
 
     Args:
         folder: an empty folder for everything that the shop writes.
+        queue: the name of the queue that the shop is to use.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, queue: str) -> None:
         self.folder = folder
-        self.evidence = Evidence(folder)
+        self.queue = QUEUES[queue](folder)
+        self.evidence = Evidence(folder, self.queue)
         self.url = ""
         self._environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "shop.settings",
             "SHOP_DATA": str(folder),
+            "SHOP_QUEUE": queue,
             "PYTHONUNBUFFERED": "1",
         }
         self._programs: list[Program] = []
+        self._keeper = Keeper()
 
     def __enter__(self) -> Self:
-        code, output = self.manage("migrate", "--verbosity=0")
-        if code:
-            raise DemoError(f"the database could not be made:\n{output}")
         try:
-            worker = self._start("worker", WORKER)
-            server = self._start("server", SERVER)
-            self.url = server.wait_for(r"server at (http://[\d.:]+)/")[1]
-            worker.wait_for(r" ready\.")
+            self._open()
         except BaseException:
             self.stop()
             raise
         return self
+
+    def _open(self) -> None:
+        code, output = self.manage("migrate", "--verbosity=0")
+        if code:
+            raise DemoError(f"the database could not be made:\n{output}")
+        self.queue.prepare()
+        if (redis := self.queue.server) is not None:
+            self._environment["SHOP_REDIS_URL"] = redis.url
+            self._start("redis", *redis.command()).wait_for(READY)
+        worker = self._start("worker", sys.executable, *self.queue.worker)
+        server = self._start("server", sys.executable, *SERVER)
+        self.url = server.wait_for(r"server at (http://[\d.:]+)/")[1]
+        worker.wait_for(self.queue.ready)
 
     def __exit__(
         self,
@@ -65,10 +77,11 @@ class Stage:
     ) -> None:
         self.stop()
 
-    def _start(self, name: str, arguments: list[str]) -> Program:
+    def _start(self, name: str, *command: str) -> Program:
         log = self.folder / f"{name}.log"
-        program = Program(name, arguments, SHOP, self._environment, log)
+        program = Program(name, list(command), SHOP, self._environment, log)
         self._programs.append(program)
+        self._keeper.watch(program.group)
         return program
 
     def post(self, path: str, form: Mapping[str, str]) -> int:
@@ -113,10 +126,17 @@ class Stage:
                 program.check()
             time.sleep(0.05)
 
+    def close(self) -> None:
+        """End the web server and the worker, which finishes what it has begun. The broker stays."""
+        for program in reversed(self._programs):
+            if program.name != "redis":
+                program.stop()
+
     def stop(self) -> None:
-        """End the programs. The worker finishes what it has begun."""
+        """End all programs."""
         for program in reversed(self._programs):
             program.stop()
+        self._keeper.dismiss()
 
     def logs(self, lines: int = 40) -> str:
         """Return the last lines of each log."""

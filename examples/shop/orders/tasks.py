@@ -1,32 +1,32 @@
 """What the worker does. Each task begins by reading the row that it is about."""
 
-from celery import shared_task
+from shop.queues import task
 
 from orders import models
 
 
-@shared_task
+@task
 def send_confirmation(number: str) -> str:
     """Confirm an order to its customer."""
     order = models.Order.objects.get(pk=number)
     return f"e-mail to {order.customer}: thank you for the {order.item}"
 
 
-@shared_task
+@task
 def notify_warehouse(number: str) -> str:
     """Tell the warehouse what to pack."""
     order = models.Order.objects.get(pk=number)
     return f"to pack: one {order.item}"
 
 
-@shared_task
+@task
 def add_loyalty_points(number: str) -> str:
     """Add what an order earned to the customer's card, at the company that keeps the cards."""
     entry = models.LoyaltyEntry.objects.select_related("order").get(pk=number)
     return f"{entry.points} points for {entry.order.customer}"
 
 
-@shared_task
+@task
 def send_reminder(number: str) -> str:
     """Ask a customer how it was."""
     order = models.Order.objects.get(pk=number)

@@ -1,5 +1,6 @@
-"""The project: its settings, its URLs and its Celery app."""
+"""The project: its settings, its URLs and its queue."""
 
-from shop.celery import app as celery_app
+import os
 
-__all__ = ["celery_app"]
+# Whoever imports the project has its settings: `manage.py`, and the worker of each queue.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")

@@ -1,4 +1,4 @@
-"""The broker: a folder in which each message is a file. It needs no server.
+"""The broker for Celery: a folder in which each message is a file. It needs no server.
 
 It is kombu's filesystem transport but for one method. Kombu opens a message's file under its final
 name and then fills it, so a worker that looks in between takes an empty message; and the names
@@ -25,6 +25,6 @@ class Channel(filesystem.Channel):
 
 
 class Transport(filesystem.Transport):
-    """Used by its path: `CELERY_BROKER_TRANSPORT = "shop.broker:Transport"`."""
+    """Used by its path: `broker_transport="shop.broker:Transport"`."""
 
     Channel = Channel

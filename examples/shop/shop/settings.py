@@ -1,14 +1,23 @@
-"""The settings: SQLite, a broker in a folder, and the two lines that airlock needs."""
+"""The settings: SQLite, a queue of your choice, and the two lines that airlock needs."""
 
 import os
 import tempfile
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 # Everything that the shop writes is in here: the database, the broker, what happened.
 DATA = Path(os.environ.get("SHOP_DATA") or Path(tempfile.gettempdir()) / "airlock-shop")
-BROKER = DATA / "broker"
-for folder in ("waiting", "taken", "control"):
-    (BROKER / folder).mkdir(parents=True, exist_ok=True)
+DATA.mkdir(parents=True, exist_ok=True)
+
+# Each has a module in `shop/queues`.
+QUEUES = ("celery", "rq", "dramatiq", "huey")
+QUEUE = os.environ.get("SHOP_QUEUE", "celery")
+if QUEUE not in QUEUES:
+    raise ImproperlyConfigured(f"SHOP_QUEUE is {QUEUE!r}. Choose one of: {', '.join(QUEUES)}.")
+
+# For RQ and Dramatiq. The others need no server.
+REDIS_URL = os.environ.get("SHOP_REDIS_URL", "redis://localhost:6379/0")
 
 SECRET_KEY = "for the example alone"
 DEBUG = True
@@ -26,7 +35,7 @@ MIDDLEWARE = [
 ]
 
 # It does not start where one of the two is missing.
-AIRLOCK = {"REQUIRE": ["celery", "django"]}
+AIRLOCK = {"REQUIRE": [QUEUE, "django"]}
 
 DATABASES = {
     "default": {
@@ -37,17 +46,3 @@ DATABASES = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
-CELERY_BROKER_URL = "filesystem://"
-CELERY_BROKER_TRANSPORT = "shop.broker:Transport"
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "data_folder_in": BROKER / "waiting",
-    "data_folder_out": BROKER / "waiting",
-    "control_folder": BROKER / "control",
-    # What the worker has taken is kept: evidence of what was sent.
-    "store_processed": True,
-    "processed_folder": BROKER / "taken",
-    "polling_interval": 0.05,
-}
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # nobody asks, and each would be more files

@@ -20,6 +20,7 @@ from airlock_celery.brokers import (
 from airlock_celery.messages import Messages
 from airlock_celery.results import ran_eagerly
 from airlock_celery.sending import apply, collect
+from airlock_celery.stencils import Stencils
 
 if TYPE_CHECKING:
     from airlock import Intent
@@ -85,7 +86,8 @@ def _publish_run(app: Any, run: Sequence[Intent]) -> Iterator[Any]:
             knock(app, producer)
             # All messages are made before the first is sent: what stops the making, such as the
             # time limit of the task in which this happens, finds nothing sent.
-            prepared = [_prepare(app, intent, producer) for intent in run]
+            stencils = Stencils(app, producer)
+            prepared = [_prepare(app, intent, producer, stencils) for intent in run]
             send = _in_a_pipeline if has_pipelines(producer) else _one_by_one
             yield from send(app, prepared, producer)
 
@@ -102,12 +104,16 @@ def _run_eagerly(intent: Intent) -> Any:
 Prepared = tuple[Any, Messages]
 
 
-def _prepare(app: Any, intent: Intent, producer: Any) -> Prepared:
+def _prepare(app: Any, intent: Intent, producer: Any, stencils: Stencils) -> Prepared:
     """Make the messages of an intent; an error that is its own does not keep back the others."""
     foreign = intent.dispatch_options.get("connection")
     messages = Messages(producer, foreign)
     try:
-        return collect(intent, app, messages), messages
+        if made := stencils.make(intent):
+            return made
+        result = collect(intent, app, messages)
+        stencils.learn(intent, messages)
+        return result, messages
     except Exception as error:
         if stops_the_task(error) or (foreign is None and is_unreachable(error, app)):
             raise

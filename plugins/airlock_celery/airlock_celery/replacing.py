@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 #: Called with the object, its original method (bound), and the arguments of the call.
 StandIn = Callable[[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
@@ -37,6 +37,8 @@ class Replaced:
         method.__qualname__ = f"{cls.__qualname__}.{name}"
         if own is None:
             _inherited.add(method)
+        else:
+            _originals[method] = own
         setattr(cls, name, method)
         self._cls, self._name, self._own, self._method = cls, name, own, method
 
@@ -51,8 +53,18 @@ class Replaced:
 
 
 _inherited: WeakSet[Callable[..., Any]] = WeakSet()
+_originals: WeakKeyDictionary[Callable[..., Any], Any] = WeakKeyDictionary()
 
 
 def defines(cls: type, name: str) -> bool:
     """Whether a class itself defines a method, and has no mere stand-in for an inherited one."""
     return name in cls.__dict__ and cls.__dict__[name] not in _inherited
+
+
+def original(cls: type, name: str) -> Any:
+    """Return the method that a class has without stand-ins."""
+    for base in cls.__mro__:
+        method = base.__dict__.get(name)
+        if method is not None and method not in _inherited:
+            return _originals.get(method, method)
+    return None

@@ -70,14 +70,20 @@ def _call(intent: Intent, options: dict[str, Any]) -> Callable[[], Any]:
     task, task_id = intent.task, intent.id
     options["task_id"] = task_id
     if intent.has_meta:
-        options["headers"] = _headers(intent)
+        options["headers"] = headers_of(intent)
     if is_signature(task) and kind_of(task) == "chain":
         task = _with_id(task, task_id)
     return partial(task.apply_async, intent.args, dict(intent.kwargs), **options)
 
 
-def _headers(intent: Intent) -> dict[str, Any]:
-    """Join what the plugins have put in `meta` with the headers that the caller gave."""
+def headers_of(intent: Intent) -> dict[str, Any]:
+    """Join what the plugins have put in `meta` with the headers that the caller gave.
+
+    Raises:
+        IntentError: a key of `meta` is a header of Celery's own.
+    """
+    if not intent.has_meta:
+        return {}
     if clash := _CELERYS_HEADERS & intent.meta.keys():
         raise IntentError(
             f"intent.meta[{min(clash)!r}] would overwrite a header of Celery's own. "

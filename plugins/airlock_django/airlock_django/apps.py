@@ -21,6 +21,7 @@ class AirlockConfig(AppConfig):
         from django.db.backends.signals import connection_created
 
         from airlock_django import checks, settings
+        from airlock_django.tasks.checks import check_tasks
 
         settings.apply()
         setting_changed.connect(_setting_changed, dispatch_uid="airlock_django")
@@ -28,6 +29,7 @@ class AirlockConfig(AppConfig):
         register(checks.check_settings, "airlock")
         register(checks.check_middleware, "airlock")
         register(checks.check_databases, "airlock")
+        register(check_tasks, "airlock")
 
 
 def _setting_changed(*, setting: str, **kwargs: Any) -> None:

@@ -37,6 +37,11 @@ class TransactionHold(Hold):
         self.connection = connection
         self.undone = False
 
+    def covers_now(self) -> bool:
+        """Whether a row that is written now through the connection has this hold's fate."""
+        ledger: Ledger = self.connection._airlock_ledger
+        return ledger.covers(self)
+
 
 class Ledger:
     """The holds of one connection, in the order of their making.
@@ -106,6 +111,12 @@ class Ledger:
 
         self._connection.on_commit(airlock_release)
         return hold
+
+    def covers(self, hold: TransactionHold) -> bool:
+        """Whether no savepoint is open that is younger than a hold: it could take a row with it."""
+        if hold not in self._holds:
+            return False
+        return max(self._marks.values(), default=0) <= self._holds.index(hold)
 
     # The connection's methods
 

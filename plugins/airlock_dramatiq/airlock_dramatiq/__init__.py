@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airlock_dramatiq.executor import DramatiqExecutor, dramatiq_executor
 
 if TYPE_CHECKING:
-    from airlock_dramatiq.middleware import AirlockMiddleware
+    from airlock_dramatiq.execution import AirlockMiddleware
 
 __version__ = "0.1.0"
 
@@ -25,7 +25,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # A middleware derives from Dramatiq's own, so its module imports Dramatiq.
     if name == "AirlockMiddleware":
-        from airlock_dramatiq.middleware import AirlockMiddleware
+        from airlock_dramatiq.execution import AirlockMiddleware
 
         return AirlockMiddleware
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

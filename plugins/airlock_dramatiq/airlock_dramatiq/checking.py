@@ -9,33 +9,20 @@ from typing import TYPE_CHECKING, Any
 from airlock import IntentError
 from airlock_core import configuration
 from airlock_core.calls import check_arguments
-from airlock_dramatiq.execution import function_of
 from airlock_dramatiq.kinds import (
     actor_of,
     broker_of,
+    function_of,
     is_carried,
     is_group,
     is_message,
     is_pipeline,
     messages_in,
 )
-from airlock_dramatiq.sending import META, named
+from airlock_dramatiq.options import OWN, RESERVED, named
 
 if TYPE_CHECKING:
     from airlock import Intent
-
-_RESERVED = {
-    "args": "Give the actor's arguments to enqueue() itself.",
-    "kwargs": "Give the actor's arguments to enqueue() itself.",
-    "queue_name": "Dramatiq would ignore it. Enqueue a message for that queue: "
-    "actor.message(...).copy(queue_name=...).",
-    "message_id": "Dramatiq would ignore it: the id is intent.id. Enqueue a message that has its "
-    "own: actor.message(...).copy(message_id=...).",
-    META: "intent.meta travels under that name: put it there.",
-}
-
-# Options that Dramatiq reads and that no middleware lists as its own.
-_OWN_OPTIONS = frozenset({"broker_priority", "delay", "notify_shutdown", "throws"})
 
 
 def check(intent: Intent) -> None:
@@ -45,16 +32,18 @@ def check(intent: Intent) -> None:
         intent: the intent, as `enqueue` made it.
     """
     task, options = intent.task, intent.dispatch_options
-    if not is_carried(task):
+    actor = actor_of(task)
+    if actor is None and not is_carried(task):
         raise IntentError(
             f"{intent.name} is no actor of Dramatiq's. Put @dramatiq.actor above it; where only "
             "its name is known here, declare its queue on the broker, and enqueue "
             "dramatiq.pipeline([dramatiq.Message(...)], broker=broker)."
         )
-    if options or actor_of(task) is None:
+    if options or actor is None:
         check_form(task, intent.args, intent.kwargs, options)
     broker = broker_of(task)
-    check_queues(task, broker)
+    addressed = messages_in(task) if actor is None else (actor,)
+    _check_queues({each.queue_name for each in addressed}, broker)
     if configuration.current.strict:
         _check_options(options, broker)
         _check_call(task, intent.args, intent.kwargs, options)
@@ -72,8 +61,8 @@ def check_form(
         options: its dispatch options.
     """
     for name in options:
-        if name in _RESERVED:
-            raise IntentError(f"_dispatch_options cannot hold {name!r}. {_RESERVED[name]}")
+        if name in RESERVED:
+            raise IntentError(f"_dispatch_options cannot hold {name!r}. {RESERVED[name]}")
     delay = options.get("delay")
     if isinstance(delay, bool) or not isinstance(delay, int | float | timedelta | None):
         raise IntentError(f"delay={delay!r} must be a number of milliseconds, or a timedelta.")
@@ -93,13 +82,8 @@ def check_form(
         raise IntentError(f"an empty {type(task).__name__} sends nothing. Leave it out.")
 
 
-def check_queues(task: Any, broker: Any) -> None:
-    """Raise `IntentError` where the broker does not know a queue that a message is for."""
-    actor = actor_of(task)
-    if actor is not None:
-        queues = {actor.queue_name}
-    else:
-        queues = {message.queue_name for message in messages_in(task)}
+def _check_queues(queues: set[str], broker: Any) -> None:
+    """Refuse a message for a queue that the broker does not know."""
     if unknown := queues - broker.get_declared_queues():
         raise IntentError(
             f"the queue {min(unknown)!r} is not declared on {broker!r}. Declare it there: "
@@ -109,7 +93,7 @@ def check_queues(task: Any, broker: Any) -> None:
 
 def _check_options(options: Mapping[str, Any], broker: Any) -> None:
     """Refuse what nobody would read; a message takes any name, and says nothing."""
-    known = broker.actor_options | _OWN_OPTIONS
+    known = broker.actor_options | OWN
     if unknown := options.keys() - known:
         from difflib import get_close_matches
 

@@ -2,55 +2,62 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
+import dramatiq
+from dramatiq.asyncio import async_to_sync
+
 from airlock import scope
-from airlock_core.calls import is_coroutine_function
+from airlock_dramatiq.kinds import HAS_SCOPE, coroutine_function_of
 
 # The name of the actor whose message a worker has just taken up, until its execution begins. An
 # actor that is called like a function runs in the scope of who calls it.
 _begins: ContextVar[str | None] = ContextVar("airlock_dramatiq_begins", default=None)
 
-# On the function of an actor: its executions have a scope.
-_HAS_SCOPE = "_airlock_has_scope"
+
+class AirlockMiddleware(dramatiq.Middleware):
+    """Run actors in scopes: `broker.add_middleware(AirlockMiddleware())`.
+
+    What an actor enqueues leaves when it has succeeded. An exception discards it, and so does a
+    retry. Actors that the broker has already get it, too.
+    """
+
+    def after_declare_actor(self, broker: Any, actor: Any) -> None:
+        """Wrap the function of an actor. Dramatiq asks this also for those declared before."""
+        _execute_in_scopes(actor)
+
+    def before_process_message(self, broker: Any, message: Any) -> None:
+        """Note what the worker executes next, in its thread."""
+        _begins.set(message.actor_name)
+
+    def after_process_message(
+        self, broker: Any, message: Any, *, result: Any = None, exception: Any = None
+    ) -> None:
+        """Forget it where it did not come to that."""
+        _begins.set(None)
+
+    def after_skip_message(self, broker: Any, message: Any) -> None:
+        """Forget it where it did not come to that."""
+        _begins.set(None)
 
 
-def begin(actor_name: str | None) -> None:
-    """Note that a worker executes an actor next, or that it does not come to that."""
-    _begins.set(actor_name)
-
-
-def execute_in_scopes(actor: Any) -> None:
+def _execute_in_scopes(actor: Any) -> None:
     """Give an actor a scope for each execution by a worker.
 
     An error of the flush is the actor's own: its message is retried like any other that failed.
-
-    Args:
-        actor: the actor, whose `fn` is replaced once.
     """
-    if getattr(actor.fn, _HAS_SCOPE, False):
+    if getattr(actor.fn, HAS_SCOPE, False):
         return
-    coroutine_function = _coroutine_function_of(actor.fn)
+    coroutine_function = coroutine_function_of(actor.fn)
     if coroutine_function is None:
         actor.fn = _scoped(actor.actor_name, actor.fn)
     else:
-        from dramatiq.asyncio import async_to_sync
-
         scoped = async_to_sync(_scoped_coroutine(actor.actor_name, coroutine_function))
         actor.fn = _either(actor.actor_name, scoped, actor.fn)
-    setattr(actor.fn, _HAS_SCOPE, True)
-
-
-def function_of(actor: Any) -> Callable[..., Any]:
-    """Return the function that an actor was made from, from under what Dramatiq and airlock add."""
-    function: Callable[..., Any] = actor.fn
-    if getattr(function, _HAS_SCOPE, False):
-        function = function.__wrapped__  # type: ignore[attr-defined]
-    return _coroutine_function_of(function) or function
+    setattr(actor.fn, HAS_SCOPE, True)
 
 
 def _scoped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,12 +90,3 @@ def _either(
         return scoped(*args, **kwargs)
 
     return execute
-
-
-def _coroutine_function_of(function: Any) -> Callable[..., Any] | None:
-    """Return the `async def` that Dramatiq has wrapped, or None where it is a plain function."""
-    module = sys.modules.get("dramatiq.asyncio")
-    if module is None or getattr(function, "__globals__", None) is not vars(module):
-        return None
-    inner: Callable[..., Any] | None = getattr(function, "__wrapped__", None)
-    return inner if is_coroutine_function(inner) else None

@@ -24,6 +24,7 @@ class DramatiqExecutor(airlock.Executor):
     supports_many = True
     supports_client_id = True
     supports_meta = True
+    cannot = {"transactional": "The broker is in no transaction of the database."}
 
     @airlock.hookimpl
     def dispatch(self, intent: Intent) -> DramatiqExecutor | None:

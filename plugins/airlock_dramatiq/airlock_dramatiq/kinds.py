@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any
 
 from airlock import IntentError
+from airlock_core.calls import is_coroutine_function
+
+#: On the function of an actor: its executions have a scope.
+HAS_SCOPE = "_airlock_has_scope"
 
 
 def actor_of(thing: Any) -> Any:
@@ -87,3 +92,30 @@ def _global_broker_of(message: Any) -> Any:
             "dramatiq.pipeline([message], broker=broker)."
         )
     return broker
+
+
+def is_dramatiqs(kind: type, name: str, module: str) -> bool:
+    """Whether a method of a class is the one that a module of Dramatiq's defines.
+
+    One that a derived class has is not, nor one that something has put around Dramatiq's, to trace
+    all calls of it.
+    """
+    method = getattr(kind, name)
+    return type(method) is FunctionType and method.__globals__ is vars(sys.modules[module])
+
+
+def function_of(actor: Any) -> Callable[..., Any]:
+    """Return the function that an actor was made from, from under what Dramatiq and airlock add."""
+    function: Callable[..., Any] = actor.fn
+    if getattr(function, HAS_SCOPE, False):
+        function = function.__wrapped__  # type: ignore[attr-defined]
+    return coroutine_function_of(function) or function
+
+
+def coroutine_function_of(function: Any) -> Callable[..., Any] | None:
+    """Return the `async def` that Dramatiq has wrapped, or None where it is a plain function."""
+    module = sys.modules.get("dramatiq.asyncio")
+    if module is None or getattr(function, "__globals__", None) is not vars(module):
+        return None
+    inner: Callable[..., Any] | None = getattr(function, "__wrapped__", None)
+    return inner if is_coroutine_function(inner) else None

@@ -44,7 +44,8 @@ class Line:
         self._channel: Any = None
         self._closed: BaseException | None = None
         self._loop = Loop()
-        configurations = [bounded(each, timeout) for each in parameters]
+        # One that does not answer leaves the others their share of the deadline.
+        configurations = [bounded(each, timeout / len(parameters)) for each in parameters]
         self._workflow = SelectConnection.create_connection(
             configurations, self._connected, self._loop
         )

@@ -7,15 +7,16 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airlock import Failure, IntentError
-from airlock_dramatiq.brokers import carrier_for, is_unreachable
+from airlock_dramatiq.brokers import is_unreachable
 from airlock_dramatiq.checking import check_form
 from airlock_dramatiq.kinds import actor_of, broker_of, is_carried
-from airlock_dramatiq.parcels import Parcel
+from airlock_dramatiq.letters import Letter
+from airlock_dramatiq.routes import route_of
 from airlock_dramatiq.sending import send
 
 if TYPE_CHECKING:
     from airlock import Intent
-    from airlock_dramatiq.carriers import Carrier
+    from airlock_dramatiq.routes import Route
 
 
 def publish(intents: Sequence[Intent]) -> Iterator[Any]:
@@ -67,23 +68,23 @@ def _publish_run(broker: Any, run: Sequence[Intent]) -> Iterator[Any]:
     if isinstance(broker, Exception):
         yield from [Failure(broker)] * len(run)
         return
-    with carrier_for(broker) as carrier:
+    with route_of(broker) as route:
         # All messages are made before the first is sent: what stops the making, such as the time
         # limit of the actor in which this happens, finds nothing sent.
-        parcels = [_make(carrier, intent) for intent in run]
-        yield from carrier.send(parcels)
+        letters = [_make(route, intent) for intent in run]
+        yield from route.send(letters)
 
 
-def _make(carrier: Carrier, intent: Intent) -> Parcel:
+def _make(route: Route, intent: Intent) -> Letter:
     """Make the messages of an intent; an error that is its own does not keep back the others."""
-    parcel = Parcel(intent)
+    letter = Letter(intent)
     try:
         if actor_of(intent.task) is None:
             # Whose executor checked nothing would see arguments and options disappear.
             check_form(intent.task, intent.args, intent.kwargs, intent.dispatch_options)
-        parcel.receipt = send(intent, carrier.collecting(parcel))
+        letter.receipt = send(intent, route.collecting(letter))
     except Exception as error:
         if is_unreachable(error):
             raise
-        parcel.refuse(error)
-    return parcel
+        letter.refuse(error)
+    return letter

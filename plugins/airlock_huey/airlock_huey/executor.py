@@ -27,8 +27,10 @@ class HueyExecutor(airlock.Executor):
 
     supports_many = True
     supports_client_id = True
-    # A message of Huey's has no headers, and an argument would reach the task's own function.
-    supports_meta = False
+    cannot = {
+        "supports_meta": "A message has no headers, and an argument would reach the function.",
+        "transactional": "A storage in SQL has a connection of its own.",
+    }
 
     @airlock.hookimpl
     def dispatch(self, intent: Intent) -> HueyExecutor | None:

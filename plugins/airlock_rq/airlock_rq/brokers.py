@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from airlock_core import configuration
+from airlock_rq.packing import Packer
 
 # What a pool hands to each of its connections and is the application's own: how often it tries
 # again, and how it keeps its books.
@@ -109,7 +110,18 @@ def _client(
     else:
         pool_class, name, sentinel, is_master = service
         pool = pool_class(name, sentinel.value, is_master=is_master, **options)
+    if _packs_in_python(connection_class):
+        pool.connection_kwargs.setdefault("command_packer", Packer(pool.get_encoder().encode))
     return Redis.from_pool(pool)
+
+
+def _packs_in_python(connection_class: Any) -> bool:
+    """Whether its connections take a packer, and have none in C."""
+    from redis import connection
+    from redis.utils import HIREDIS_AVAILABLE
+
+    since_redis_5 = getattr(connection, "AbstractConnection", ())
+    return not HIREDIS_AVAILABLE and issubclass(connection_class, since_redis_5)
 
 
 def _without_notifications() -> dict[str, Any]:

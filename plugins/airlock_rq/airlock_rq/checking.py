@@ -34,8 +34,9 @@ def check(intent: Intent, default: Any, strict: bool) -> None:
         strict: whether the arguments are to fit the function, and to be encoded, too.
     """
     _check_task(intent)
-    check_options(intent.dispatch_options)
-    queue = queue_of(intent, default)
+    if intent.dispatch_options:
+        check_options(intent.dispatch_options)
+    queue = queue_of(intent, default, {})
     if strict and callable(intent.task):
         check_arguments(intent.task, intent.args, intent.kwargs)
     # An object travels with its method, so it is looked at as a task is, and not as an argument.

@@ -28,6 +28,7 @@ class RQExecutor(airlock.Executor):
     supports_many = True
     supports_client_id = True
     supports_meta = True
+    cannot = {"transactional": "Redis is in no transaction of the database."}
 
     def __init__(self, queue: Any | str | Callable[[str], Any] | None = None) -> None:
         """Keep the default queue."""

@@ -46,6 +46,8 @@ def options_of(task: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         The options, without those that are None, and with `timeout` for `job_timeout`.
     """
     decorator = decorator_of(task)
+    if decorator is None and not given:
+        return {}
     options = {name: getattr(decorator, name, None) for name in _DECORATED}
     if isinstance(options["meta"], dict):
         options["meta"] = dict(options["meta"])  # one dictionary, for all jobs of the function

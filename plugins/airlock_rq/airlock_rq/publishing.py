@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import airlock
 from airlock import Failure
 from airlock_rq.brokers import is_lost_on_the_way, knock, stops_the_job
+from airlock_rq.collecting import Collector
+from airlock_rq.folding import Folding
 from airlock_rq.letters import Letter
 
 if TYPE_CHECKING:
@@ -32,9 +34,10 @@ def publish(intents: Sequence[Intent], default: Any) -> Iterator[Any]:
         Exception: Redis cannot be reached. The intents without an outcome have not left.
     """
     letters = [Letter(intent) for intent in intents]
-    pools: dict[int, Any] = {}
+    queues: dict[tuple[int, str], Any] = {}
+    collectors: dict[int, Collector] = {}
     for letter in letters:
-        _try(letter, letter.address, default, pools)
+        _try(letter, letter.address, default, queues, collectors)
     clients = {letter.client for letter in letters if letter.outcome is None}
     down = _knock_at(clients)
     for letter in letters:
@@ -125,11 +128,11 @@ def _send_together(letters: Sequence[Letter]) -> None:
     from redis.exceptions import ResponseError
 
     pipeline = letters[0].client.pipeline(transaction=True)
-    for letter in letters:
-        for command, options in letter.commands:
-            pipeline.execute_command(*command, **options)
+    folding = Folding()
+    positions = [[folding.add(command) for command in letter.commands] for letter in letters]
+    pipeline.command_stack += folding.commands
     try:
-        answers = iter(pipeline.execute(raise_on_error=False))
+        answers = pipeline.execute(raise_on_error=False)
     except ResponseError as error:
         # Redis has refused a command, and so done nothing. One by one, it is known which.
         if len(letters) == 1:
@@ -138,13 +141,10 @@ def _send_together(letters: Sequence[Letter]) -> None:
             for letter in letters:
                 _send_together([letter])
         return
-    for letter in letters:
-        errors = [a for _, a in zip(letter.commands, answers, strict=False) if _is_error(a)]
+    refused = {i: answer for i, answer in enumerate(answers) if isinstance(answer, Exception)}
+    for letter, own in zip(letters, positions, strict=True):
+        errors = [refused[position] for position in own if position in refused] if refused else ()
         letter.outcome = Failure(errors[0]) if errors else letter.job
-
-
-def _is_error(answer: object) -> bool:
-    return isinstance(answer, Exception)
 
 
 def _send_alone(letter: Letter) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _of_django: dict[str, tuple[Any, Any]] = {}
 
 
-def queue_of(intent: Intent, default: Any) -> Any:
+def queue_of(intent: Intent, default: Any, made: dict[tuple[int, str], Any]) -> Any:
     """Find the queue of an intent.
 
     Asked in this order: the option `queue`, the function's `@job`, the executor's default,
@@ -26,6 +26,7 @@ def queue_of(intent: Intent, default: Any) -> Any:
     Args:
         intent: the intent.
         default: the executor's default: a queue, a name, a function from names to queues, or None.
+        made: the queues that had to be made so far, in one run; the new one is added.
 
     Returns:
         An `rq.Queue`.
@@ -39,12 +40,12 @@ def queue_of(intent: Intent, default: Any) -> Any:
     decorator = decorator_of(intent.task)
     if decorator is not None:
         if decorator.connection is not None or is_queue(decorator.queue):
-            return _decorated(decorator, name)
+            return _decorated(decorator, name, made)
         name = name or decorator.queue
     if isinstance(default, str):
         name = name or default
     elif is_queue(default):
-        return _named(default, name)
+        return _named(default, name, made)
     elif default is not None:
         return _checked(default(name or "default"), default)
     found = _django_queue(name or "default")
@@ -59,25 +60,32 @@ def queue_of(intent: Intent, default: Any) -> Any:
     return found
 
 
-def _decorated(decorator: Any, name: str | None) -> Any:
+def _decorated(decorator: Any, name: str | None, made: dict[tuple[int, str], Any]) -> Any:
     if is_queue(decorator.queue):
-        return _named(decorator.queue, name)
-    return decorator.queue_class(name=name or decorator.queue, connection=decorator.connection)
+        return _named(decorator.queue, name, made)
+    name = name or decorator.queue
+    key = id(decorator), name
+    if key not in made:
+        made[key] = decorator.queue_class(name=name, connection=decorator.connection)
+    return made[key]
 
 
-def _named(queue: Any, name: str | None) -> Any:
+def _named(queue: Any, name: str | None, made: dict[tuple[int, str], Any]) -> Any:
     """Return a queue, or one of another name with the same settings."""
     if name is None or name == queue.name:
         return queue
-    return type(queue)(
-        name,
-        connection=queue.connection,
-        default_timeout=queue._default_timeout,
-        is_async=queue.is_async,
-        job_class=queue.job_class,
-        serializer=queue.serializer,
-        death_penalty_class=queue.death_penalty_class,
-    )
+    key = id(queue), name
+    if key not in made:
+        made[key] = type(queue)(
+            name,
+            connection=queue.connection,
+            default_timeout=queue._default_timeout,
+            is_async=queue.is_async,
+            job_class=queue.job_class,
+            serializer=queue.serializer,
+            death_penalty_class=queue.death_penalty_class,
+        )
+    return made[key]
 
 
 def _checked(queue: Any, function: Any) -> Any:

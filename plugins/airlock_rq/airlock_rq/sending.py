@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-from airlock_rq.options import options_of
 
 if TYPE_CHECKING:
     from airlock import Intent
 
 
-def enqueue(intent: Intent, queue: Any, pipeline: Any = None) -> Any:
+def enqueue(intent: Intent, queue: Any, given: Mapping[str, Any], pipeline: Any = None) -> Any:
     """Enqueue the job of an intent, with the context variables of its `enqueue` line.
 
     Args:
         intent: the intent.
         queue: its queue.
+        given: the options of its job.
         pipeline: where the commands are collected; without it they are sent.
 
     Returns:
         RQ's own `Job`.
     """
-    return intent.run(_enqueue, intent, queue, pipeline)
+    return intent.run(_enqueue, intent, queue, given, pipeline)
 
 
-def _enqueue(intent: Intent, queue: Any, pipeline: Any) -> Any:
-    options = options_of(intent.task, intent.dispatch_options)
+def _enqueue(intent: Intent, queue: Any, given: Mapping[str, Any], pipeline: Any) -> Any:
+    options = dict(given)
     options["job_id"] = intent.id
     options["pipeline"] = pipeline
     # Never as keywords of their own: the function may have some that are called like options.
