@@ -50,11 +50,12 @@ def leave(scope: Scope, error: BaseException | None, wanted: Exit | None, reason
         try:
             # Deleting it succeeds once, whoever else is closing the scope: 20 ns; a lock takes 260.
             del scope.may_end
+        except AttributeError:
+            pass
+        else:
             closed = True
             scope.inlet, scope.phase = None, LEAVING
             scope._intents = [*scope._intents]  # afterwards: see airlock_core.admission.record()
-        except AttributeError:
-            pass
         if closed and not scope._intents and not _hooks.scope_exit:
             scope.phase = DISCARDED if error is not None or wanted is DISCARD else FLUSHED
             if not scope.in_block:
@@ -79,11 +80,12 @@ async def aleave(scope: Scope, error: BaseException | None, wanted: Exit | None)
         try:
             # Deleting it succeeds once, whoever else is closing the scope: 20 ns; a lock takes 260.
             del scope.may_end
+        except AttributeError:
+            pass
+        else:
             closed = True
             scope.inlet, scope.phase = None, LEAVING
             scope._intents = [*scope._intents]  # afterwards: see airlock_core.admission.record()
-        except AttributeError:
-            pass
         if closed and not scope._intents and not _hooks.scope_exit:
             scope.phase = DISCARDED if error is not None or wanted is DISCARD else FLUSHED
             if not scope.in_block:
