@@ -10,7 +10,7 @@ from typing import Any
 from airlock_core.errors import IntentError
 from airlock_core.names import name_of
 
-COROUTINE = 0x80 | 0x100  # inspect.COCOROUTINE | CO_ITERABLECOROUTINE, without its import
+COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE, without its import
 
 
 def unwrapped(function: Any) -> Any:

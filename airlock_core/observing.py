@@ -63,21 +63,26 @@ def settled(scope: Scope, intents: Sequence[Intent]) -> None:
             logger.exception("%s failed to observe %r", name_of(observer), scope)
     if logger.isEnabledFor(logging.DEBUG):
         for intent in intents:
+            found = facts(intent, scope)
+            why = found.get("reason") or found.get("error")
             logger.debug(
-                "%s, enqueued at %s: %s",
+                "%s, enqueued at %s: %s%s%s",
                 intent.name,
                 intent.origin,
-                intent.outcome,
-                extra={"airlock": facts(intent, scope)},
+                intent.state.value,
+                f" by {found['by']}" if "by" in found else "",
+                f": {why}" if why else "",
+                extra={"airlock": found},
             )
 
 
 def facts(intent: Intent, scope: Scope) -> dict[str, Any]:
-    """Describe how an intent ended, in plain values and without its arguments.
+    """Describe how an intent ended, in plain values that hold no secret.
 
     Returns:
         `task`, `intent_id`, `state`, `scope` and `origin`; `by` and `reason` where it was kept
-        back; `error` where it failed.
+        back; where it failed `error`, the class alone: a message may show an argument, or the
+        password in a broker's address.
     """
     found = {
         "task": intent.name,
@@ -93,5 +98,5 @@ def facts(intent: Intent, scope: Scope) -> dict[str, Any]:
         if outcome.reason:
             found["reason"] = outcome.reason
         if outcome.error is not None:
-            found["error"] = repr(outcome.error)
+            found["error"] = type(outcome.error).__qualname__
     return found

@@ -146,3 +146,18 @@ def test_nothing_is_made_for_the_log_where_nobody_reads_it(caplog):
         airlock.enqueue(effect, 1)
 
     assert not caplog.records
+
+
+def test_the_log_does_not_show_what_an_error_says(caplog):
+    """A message of an error may hold an argument, or the password in a broker's address."""
+
+    def failing():
+        raise ConnectionError("redis://:hunter2@broker")
+
+    with airlock.testing.plugins(), caplog.at_level(logging.DEBUG, "airlock"):
+        with pytest.raises(airlock.DispatchError), airlock.scope():
+            airlock.enqueue(failing)
+
+    (record,) = caplog.records
+    assert record.message.endswith("failed: ConnectionError")
+    assert "hunter2" not in str(record.airlock)
