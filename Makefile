@@ -8,7 +8,7 @@ BIN = .venv/bin
 VENV = .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check oldest matrix bench docs servers clean
+.PHONY: help demo test check oldest matrix bench performance docs servers clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -36,16 +36,16 @@ matrix: servers  ## run the tests on each later Python of this machine, with Dja
 	@$(MAKE) --no-print-directory oldest
 
 bench: $(VENV)  ## run the benchmarks: they print ratios
-	$(BIN)/python benchmarks/run.py
-	$(BIN)/python benchmarks/core.py
-	$(BIN)/python benchmarks/intercept.py
-	$(BIN)/python benchmarks/queues.py
+	$(BIN)/python benchmarks/report.py
+
+performance: $(VENV) servers  ## run the benchmarks, and write docs/explanation/performance.md and its plot
+	$(BIN)/python benchmarks/report.py --write
 
 docs: $(VENV)  ## run what the documentation shows
 	$(BIN)/pytest tests/docs
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist plugins/*/dist
+	rm -rf .venv .bench .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist plugins/*/dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 servers:

@@ -1,53 +1,44 @@
-"""The brokers that the queues are measured with."""
+"""The servers that the queues are measured with: private ones, which end with the program.
+
+BENCH_REDIS_URL, BENCH_AMQP_URL and BENCH_POSTGRESQL_URL name others instead; they are emptied.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-HOST = "127.0.0.1"
+from peer import ROOT
+
+sys.path.append(str(ROOT / "tests" / "support"))
+
+from rabbitmq import RabbitMQ
+from servers import MissingProgramError, Postgres, Redis, Server
+
+#: By the scheme of their addresses: the server, and the address of it to use.
+SERVERS: dict[str, tuple[Callable[[], Server], Callable[..., str]]] = {
+    "redis": (Redis, lambda redis: redis.url),
+    "amqp": (RabbitMQ, lambda rabbitmq: rabbitmq.create_vhost("bench")),
+    "postgresql": (Postgres, lambda postgres: postgres.create_database("bench").url),
+}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextlib.contextmanager
-def redis() -> Iterator[str | None]:
-    """Start a Redis that keeps nothing; yield its address, or None where none is installed."""
-    if shutil.which("redis-server") is None:
+@contextmanager
+def broker(scheme: str) -> Iterator[str | None]:
+    """Lend the address of a server, or None where it is not on this machine."""
+    if given := os.environ.get(f"BENCH_{scheme.upper()}_URL"):
+        yield given
+        return
+    kind, address = SERVERS[scheme]
+    try:
+        server = kind().start()
+    except MissingProgramError as error:
+        print(f"Without {kind.__name__}: {error}", file=sys.stderr)
         yield None
         return
-    port = free_port()
-    settings = f"--port {port} --bind {HOST} --appendonly no --save".split()
-    server = subprocess.Popen(["redis-server", *settings, ""], stdout=subprocess.DEVNULL)
     try:
-        while not _answers(port) and server.poll() is None:
-            time.sleep(0.02)
-        yield f"redis://{HOST}:{port}/0"
+        yield address(server)
     finally:
-        server.terminate()
-        server.wait()
-
-
-@contextlib.contextmanager
-def rabbitmq() -> Iterator[str | None]:
-    """Yield the address in BENCH_AMQP_URL, of a RabbitMQ that runs: to start one takes long."""
-    yield os.environ.get("BENCH_AMQP_URL")
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex((HOST, port)) == 0
-
-
-#: By the scheme of their addresses.
-BROKERS = {"redis": redis, "amqp": rabbitmq}
+        server.stop()

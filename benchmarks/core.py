@@ -16,7 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from run import PEER, ROUNDS, peer_environment
+from peer import PEER, peer_environment
+from settings import ROUNDS
 
 PROGRAM = Path(__file__).with_name("measure_core.py")
 Figures = dict[str, float]

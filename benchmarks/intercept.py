@@ -10,40 +10,57 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from run import PEER, ROUNDS, peer_environment
+from peer import PEER, peer_environment
+from settings import ROUNDS
+from tables import Table, parser, publish
 
 PROGRAM = Path(__file__).with_name("measure_intercept.py")
 
-
-def celery_for_the_peer() -> None:
-    """Give the peer's environment the Celery that is installed here."""
-    from celery import __version__
-
-    pip = [sys.executable, "-m", "pip", "--python", str(PEER), "install", "--quiet"]
-    subprocess.run([*pip, f"celery=={__version__}"], check=True)
+#: Before the intercept was installed, and after, in one round.
+Pair = tuple[float, float]
 
 
-def measured(python: Path | str) -> dict[str, list[float]]:
+def measured(python: Path | str) -> dict[str, Pair]:
     done = subprocess.run([str(python), str(PROGRAM)], check=True, capture_output=True, text=True)
-    figures: dict[str, list[float]] = json.loads(done.stdout)
+    figures: dict[str, Pair] = json.loads(done.stdout)
     return figures
 
 
+def summed_up(rounds: list[Pair]) -> dict[str, float]:
+    return {
+        "plain": statistics.median(before for before, _ in rounds) / 1000,
+        "ratio": statistics.median(after / before for before, after in rounds),
+        "added": statistics.median(after - before for before, after in rounds) / 1000,
+    }
+
+
+def table(figures: dict[str, Any]) -> Table:
+    rows = []
+    for name, row in figures.items():
+        both = (row["airlock"], row["airlock-py"])
+        cells = [f"{one['ratio']:.2f}× ({one['added']:+.1f} µs)" for one in both]
+        rows.append([name, f"{row['airlock']['plain']:.1f} µs", *cells])
+    return Table(
+        "What Celery's global intercept makes of a call and of an execution",
+        ["", "without it", "airlock", "airlock-py"],
+        rows,
+    )
+
+
 def main() -> None:
+    file = parser(__doc__).parse_args().json
     peer_environment()
-    celery_for_the_peer()
     rounds = [(measured(sys.executable), measured(PEER)) for _ in range(ROUNDS)]
-    print(f"{f'median of {ROUNDS} rounds':34}{'plain':>10}{'airlock':>18}{'airlock-py':>18}")
-    for name in rounds[0][0]:
-        plain = statistics.median(own[name][0] for own, _ in rounds)
-        columns = []
-        for library in (0, 1):
-            pairs = [round_[library][name] for round_ in rounds]
-            ratio = statistics.median(after / before for before, after in pairs)
-            added = statistics.median(after - before for before, after in pairs)
-            columns.append(f"{ratio:>8.2f}x {added / 1000:+6.1f} us")
-        print(f"{name:34}{plain / 1000:>7.1f} us{columns[0]:>18}{columns[1]:>18}")
+    figures = {
+        name: {
+            "airlock": summed_up([own[name] for own, _ in rounds]),
+            "airlock-py": summed_up([peer[name] for _, peer in rounds]),
+        }
+        for name in rounds[0][0]
+    }
+    publish(figures, [table(figures)], file)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from settings import LINK, ROUNDS, SIZE
 from slow_link import Link
 
 import airlock
-
-SIZE = int(os.environ.get("BENCH_SIZE", "1000"))
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-LINK = float(os.environ.get("BENCH_LINK_MS", "1")) / 1000
 
 #: Through the slow link the times hardly differ, and each round takes seconds.
 SLOW_ROUNDS = max(1, ROUNDS // 2)
@@ -32,6 +29,7 @@ SLOW_ROUNDS = max(1, ROUNDS // 2)
 SAMPLE = 20
 
 Way = Callable[[int], None]
+Rounds = dict[str, list[float]]
 
 
 def ways(library: Any) -> Iterator[tuple[str, Way]]:
@@ -48,29 +46,37 @@ def through_airlock(library: Any, size: int) -> None:
             airlock.enqueue(library.task, number, name="name")
 
 
-def microseconds(library: Any, way: Way) -> float:
-    """Send the messages; return what one took, and see that they all are there."""
+def microseconds(library: Any, way: Way) -> tuple[float, float]:
+    """Send the messages; return what one took, and for how long of that Python was busy with it."""
     library.clear()
     gc.collect()
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     way(SIZE)
-    taken = time.perf_counter() - start
+    taken, worked = time.perf_counter() - start, time.process_time() - busy
+    return taken / SIZE * 1e6, worked / SIZE * 1e6
+
+
+def see_that_they_are_there(library: Any, way: Way) -> None:
     deadline = time.monotonic() + 5  # RabbitMQ may count a message later than it takes it
     while library.arrived() < SIZE and time.monotonic() < deadline:
         time.sleep(0.05)
     assert library.arrived() == SIZE, (way, library.arrived())
-    return taken / SIZE * 1e6
 
 
-def timed(library: Any, rounds: int) -> dict[str, list[float]]:
-    """Time each way in each of the rounds."""
-    found: dict[str, list[float]] = {name: [] for name, _ in ways(library)}
+def timed(library: Any, rounds: int) -> tuple[Rounds, Rounds]:
+    """Time each way in each of the rounds: what a message takes, and what it takes of Python."""
+    taken: Rounds = {name: [] for name, _ in ways(library)}
+    worked: Rounds = {name: [] for name in taken}
     for _, way in ways(library):
         way(SAMPLE)  # connects, and does whatever is done once
     for _ in range(rounds):
         for name, way in ways(library):
-            found[name].append(microseconds(library, way))
-    return found
+            one, python = microseconds(library, way)
+            see_that_they_are_there(library, way)
+            taken[name].append(one)
+            worked[name].append(python)
+        worked.setdefault("floor", []).append(microseconds(library, library.floor)[1])
+    return taken, worked
 
 
 def counted(library: Any, link: Link) -> dict[str, float]:
@@ -88,28 +94,28 @@ def counted(library: Any, link: Link) -> dict[str, float]:
     return found
 
 
+def opened(name: str, address: str, port: int | None = None) -> Any:
+    """Return a library that sends to a server, or to a port that leads to it."""
+    url = urlsplit(address)
+    if port is not None:
+        url = url._replace(netloc=url.netloc.replace(f":{url.port}", f":{port}"))
+    module = importlib.import_module(f"libraries.{name}")
+    library = module.Library(url.geturl())
+    if "airlock_core" not in sys.modules:  # the peer knows no task's home
+        executors = importlib.import_module(f"airlock.integrations.executors.{module.PEER}")
+        library.executor = getattr(executors, f"{module.PEER}_executor")
+    return library
+
+
 def main() -> None:
     name, address = sys.argv[1:]
-    module = importlib.import_module(f"libraries.{name}")
-
-    def library(port: int | None) -> Any:
-        url = urlsplit(address)
-        at = f"{url.username}:{url.password}@" if url.username else ""
-        near = f"{url.scheme}://{at}{url.hostname}:{port}{url.path}" if port else address
-        made = module.Library(near)
-        if "airlock_core" not in sys.modules:  # the peer knows no task's home
-            executors = importlib.import_module(f"airlock.integrations.executors.{module.PEER}")
-            made.executor = getattr(executors, f"{module.PEER}_executor")
-        return made
-
     server = urlsplit(address).port
     assert server is not None
     with Link(server, delay=LINK) as far, Link(server, silence=0.005) as counting:
-        figures = {
-            "loopback": timed(library(None), ROUNDS),
-            "slow": timed(library(far.port), SLOW_ROUNDS),
-            "round trips": counted(library(counting.port), counting),
-        }
+        taken, worked = timed(opened(name, address), ROUNDS)
+        slow, _ = timed(opened(name, address, far.port), SLOW_ROUNDS)
+        trips = counted(opened(name, address, counting.port), counting)
+    figures = {"loopback": taken, "python": worked, "slow": slow, "round trips": trips}
     json.dump(figures, sys.stdout)
     sys.stdout.flush()
     os._exit(0)  # some libraries leave threads that wait for their server

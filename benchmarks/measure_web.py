@@ -1,6 +1,6 @@
 """Measure Django's requests and transactions, with airlock or without, and print JSON.
 
-    measure_web.py airlock|plain DATABASE_URL
+    measure_web.py airlock|plain DATABASE_URL [REDIS_URL]
 
 Run by `web.py`: airlock follows a connection for good, so that each way has a process of its own.
 """
@@ -9,42 +9,31 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import sys
 import timeit
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import django
+from celery import Celery
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import path
+from django_project import database
+from settings import SIZE
 
-WAY, ADDRESS = sys.argv[1:]
-REQUESTS = int(os.environ.get("BENCH_SIZE", "1000")) // 4
-MANY = int(os.environ.get("BENCH_SIZE", "1000"))
+WAY, ADDRESS, *REDIS = sys.argv[1:]
+REQUESTS = SIZE // 4
 COUNTS = (0, 1, 10)
-
-
-def database() -> dict[str, Any]:
-    url = urlsplit(ADDRESS)
-    if url.scheme == "sqlite":
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": url.path[1:],
-        "HOST": url.hostname,
-        "PORT": url.port,
-        "USER": url.username,
-        "PASSWORD": url.password or "",
-    }
-
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
-    DATABASES={"default": database()},
+    DATABASES={"default": database(ADDRESS)},
     INSTALLED_APPS=["airlock_django"] if WAY == "airlock" else [],
     MIDDLEWARE=["airlock_django.AirlockMiddleware"] if WAY == "airlock" else [],
     ROOT_URLCONF=__name__,
@@ -61,18 +50,40 @@ def send(number: int) -> None:
     """Do nothing."""
 
 
+celery = Celery("bench", broker=REDIS[0] if REDIS else "memory://", set_as_current=True)
+
+
+@celery.task(name="bench.task", ignore_result=True)
+def task(number: int) -> None:
+    """Do nothing."""
+
+
+Ask = Callable[[int], object]
+scope: Callable[..., Any]
+
 if WAY == "airlock":
     import airlock
 
-    airlock.configure(executor=lambda intent: None)
+    def nowhere(intent: airlock.Intent) -> None:
+        """Carry nothing."""
+
+    airlock.configure(executor=nowhere)
+    scope = airlock.scope
 
     def ask(number: int) -> None:
         airlock.enqueue(send, number)
 
+    def ask_celery(number: int) -> None:
+        airlock.enqueue(task, number)
+
 else:
+    scope = nullcontext
 
     def ask(number: int) -> None:
-        transaction.on_commit(lambda: send(number))
+        transaction.on_commit(partial(send, number))
+
+    def ask_celery(number: int) -> None:
+        transaction.on_commit(partial(task.delay, number))
 
 
 def order(request: HttpRequest, count: int) -> HttpResponse:
@@ -91,29 +102,30 @@ def bare(request: HttpRequest) -> HttpResponse:
 urlpatterns = [path("order/<int:count>", order), path("bare", bare)]
 
 
-def in_one_transaction() -> None:
+def in_one_transaction(ask: Ask = ask, **options: str) -> None:
     """Ask for many effects in one transaction, whose scope ends after it."""
-    if WAY == "plain":
-        with transaction.atomic():
-            for number in range(MANY):
-                ask(number)
-        return
-    with airlock.scope(), transaction.atomic():
-        for number in range(MANY):
+    with scope(**options), transaction.atomic():
+        for number in range(SIZE):
             ask(number)
+
+
+def celery_in_one_transaction() -> None:
+    in_one_transaction(ask_celery, **({"executor": "celery"} if WAY == "airlock" else {}))
 
 
 def registrations() -> int:
     """Count the callbacks that the effects of one transaction leave with Django."""
-    with transaction.atomic():
-        if WAY == "plain":
-            for number in range(MANY):
-                ask(number)
-            return len(connection.run_on_commit)
-        with airlock.scope():
-            for number in range(MANY):
-                ask(number)
-            return len(connection.run_on_commit)
+    with transaction.atomic(), scope():
+        for number in range(SIZE):
+            ask(number)
+        return len(connection.run_on_commit)
+
+
+def each(function: Callable[[], object]) -> float:
+    """Return the microseconds of one of the many effects."""
+    function()  # connects, and does whatever is done once
+    gc.collect()
+    return min(timeit.repeat(function, number=1, repeat=3)) / SIZE * 1e6
 
 
 def main() -> None:
@@ -124,26 +136,34 @@ def main() -> None:
     handler = WSGIHandler()
     factory = RequestFactory()
 
-    def per_request(address: str) -> float:
-        def ask_for_it() -> None:
-            response = handler.get_response(factory.get(address))
-            assert response.status_code == 200, response
-            response.close()
+    def ask_for(address: str) -> None:
+        response = handler.get_response(factory.get(address))
+        assert response.status_code == 200, response
+        response.close()
 
-        ask_for_it()
+    def per_request(address: str) -> float:
+        ask_for(address)
         gc.collect()
-        return timeit.timeit(ask_for_it, number=REQUESTS) / REQUESTS * 1e6
+        return timeit.timeit(lambda: ask_for(address), number=REQUESTS) / REQUESTS * 1e6
 
     figures = {"a request without a row": per_request("/bare")}
     for count in COUNTS:
-        figures[f"a row and {count} effects"] = per_request(f"/order/{count}")
-    in_one_transaction()
-    figures[f"{MANY:,} effects in one transaction, each"] = (
-        min(timeit.repeat(in_one_transaction, number=1, repeat=3)) / MANY * 1e6
-    )
+        figures[f"a request with a row, effects: {count}"] = per_request(f"/order/{count}")
+    figures[f"{SIZE:,} effects in one transaction, each"] = each(in_one_transaction)
+    if REDIS:
+        name = f"{SIZE:,} Celery tasks in one transaction, each"
+        figures[name] = each(celery_in_one_transaction)
+        with celery.connection_for_write() as broker:
+            broker.default_channel.queue_purge("celery")
+    with CaptureQueriesContext(connection) as statements:
+        ask_for("/order/10")
+    counts = {
+        "statements of a request with a row and 10 effects": len(statements),
+        f"callbacks that {SIZE:,} effects leave with Django": registrations(),
+    }
     with connection.schema_editor() as editor:
         editor.delete_model(Order)
-    json.dump({"microseconds": figures, "registrations": registrations()}, sys.stdout)
+    json.dump({"microseconds": figures, "counts": counts}, sys.stdout)
 
 
 if __name__ == "__main__":

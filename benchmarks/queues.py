@@ -2,8 +2,7 @@
 
 Beside them stands the library's own call for many, where it has one, and airlock-py, where that has
 an executor. On the loopback, and through a link whose answers come 1 ms later. BENCH_SIZE,
-BENCH_ROUNDS and BENCH_LINK_MS say it otherwise; BENCH_AMQP_URL is a RabbitMQ to measure, too.
-Names of libraries as arguments choose among them.
+BENCH_ROUNDS and BENCH_LINK_MS say it otherwise. Names of libraries as arguments choose among them.
 """
 
 from __future__ import annotations
@@ -13,28 +12,32 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from brokers import BROKERS
-from measure_queues import LINK, ROUNDS, SIZE
-from run import PEER, peer_environment
+from brokers import SERVERS, broker
+from peer import PEER, peer_environment
+from settings import LINK, ROUNDS, SIZE
+from tables import Table, compared, parser, publish, times
 
 PROGRAM = Path(__file__).with_name("measure_queues.py")
 
 #: Each is a module in `libraries`, with what there is to know of one queue library.
-LIBRARIES = ["celery_tasks", "rq_jobs", "dramatiq_actors", "huey_tasks"]
+LIBRARIES = {
+    "celery_tasks": "Celery",
+    "rq_jobs": "RQ",
+    "dramatiq_actors": "Dramatiq",
+    "huey_tasks": "Huey",
+    "procrastinate_tasks": "procrastinate",
+    "django_q_tasks": "django-q2",
+    "django_tasks_rows": "Django's tasks",
+}
+SERVER_NAMES = {"redis": "Redis", "amqp": "RabbitMQ", "postgresql": "PostgreSQL"}
+LINKS = {"loopback": "loopback", "slow": f"{LINK * 1000:g} ms"}
 
-Figures = dict[str, dict[str, Any]]
-
-
-def libraries_for_the_peer() -> None:
-    """Give the peer's environment the versions that are installed here."""
-    names = ["celery", "kombu", "redis", "packaging", "dramatiq", "pika"]
-    pip = [sys.executable, "-m", "pip", "--python", str(PEER), "install", "--quiet"]
-    subprocess.run([*pip, *(f"{name}=={version(name)}" for name in names)], check=True)
+Figures = dict[str, Any]
 
 
 def measured(python: Path | str, library: str, address: str) -> Figures | None:
@@ -48,48 +51,93 @@ def measured(python: Path | str, library: str, address: str) -> Figures | None:
     return figures
 
 
-def cells(figures: Figures | None, link: str, way: str) -> str:
-    """Say what a message takes, how many times faster that is than the loop, and the spread."""
-    if figures is None or way not in figures[link]:
-        return f"{'':32}"
-    taken, loop = figures[link][way], figures[link]["loop"]
-    ratios = sorted(one / other for one, other in zip(loop, taken, strict=True))
-    spread = f"{ratios[0]:.1f}-{ratios[-1]:.1f}"
-    trips = f"{figures['round trips'][way]:,.0f}"
-    return (
-        f"{statistics.median(taken):>8,.0f}{statistics.median(ratios):>7.1f}x {spread:>9}{trips:>6}"
-    )
+def summed_up(own: Figures, peer: Figures | None) -> Figures:
+    """Compare each way with the loop of the same rounds, and airlock with the peer's airlock."""
+    found: Figures = {"round trips": own["round trips"]}
+    for link in LINKS:
+        loop = own[link]["loop"]
+        found[link] = {way: compared(loop, taken) for way, taken in own[link].items()}
+        if peer is not None:
+            found[link]["peer"] = compared(peer[link]["loop"], peer[link]["airlock"])
+            found[link]["against the peer"] = compared(peer[link]["airlock"], own[link]["airlock"])
+    if peer is not None:
+        found["round trips"]["peer"] = peer["round trips"]["airlock"]
+    found["python"] = {way: statistics.median(taken) for way, taken in own["python"].items()}
+    return found
 
 
-def show(title: str, own: Figures, peer: Figures | None) -> None:
-    for link, name in (("loopback", "loopback"), ("slow", f"{LINK * 1000:g} ms")):
-        loop = statistics.median(own[link]["loop"])
-        trips = own["round trips"]["loop"]
-        columns = [cells(own, link, "airlock"), cells(own, link, "bulk")]
-        columns.append(cells(peer, link, "airlock"))
-        print(f"{title:18}{name:>9}{loop:>8,.0f}{trips:>7,.0f}{''.join(columns)}".rstrip())
-
-
-def main() -> None:
-    peer_environment()
-    libraries_for_the_peer()
-    print(f"{SIZE:,} messages, medians of {ROUNDS} rounds: µs for one, times faster than the loop,")
-    print("the least and the most of the rounds, and round trips for all")
-    columns = "".join(f"{name:>32}" for name in ("airlock", "its own bulk", "airlock-py"))
-    print(f"{'':27}{'loop':>8}{'trips':>7}{columns}")
+def all_of(libraries: list[str]) -> tuple[Figures, bool]:
+    """Measure the libraries on each of their brokers; say also whether one of them failed."""
+    found: Figures = {}
     failed = False
     with ExitStack() as stack:
-        addresses = {scheme: stack.enter_context(start()) for scheme, start in BROKERS.items()}
-        for library in sys.argv[1:] or LIBRARIES:
+        addresses = {scheme: stack.enter_context(broker(scheme)) for scheme in SERVERS}
+        for library in libraries:
             module = importlib.import_module(f"libraries.{library}")
             for scheme in module.BROKERS:
                 if (address := addresses[scheme]) is None:
                     continue
                 own = measured(sys.executable, library, address)
                 peer = measured(PEER, library, address) if module.PEER else None
-                failed = failed or own is None
+                failed = failed or own is None or (peer is None and module.PEER is not None)
                 if own is not None:
-                    show(f"{library.partition('_')[0]} on {scheme}", own, peer)
+                    title = f"{LIBRARIES[library]} on {SERVER_NAMES[scheme]}"
+                    found[title] = summed_up(own, peer)
+    return found, failed
+
+
+def times_of(figures: Figures) -> Iterator[Table]:
+    size = f"{figures['size']:,}"
+    for link, name in LINKS.items():
+        rows = []
+        for title, row in figures["queues"].items():
+            cells = [
+                title,
+                f"{row[link]['loop']['median']:,.0f}",
+                f"{row['round trips']['loop']:,.0f}",
+            ]
+            for way in ("airlock", "bulk", "peer"):
+                cells += _cells(row, link, way)
+            rows.append(cells)
+        ways = ("airlock", "its own bulk", "airlock-py")
+        headings = [heading for way in ways for heading in (way, "µs", "trips")]
+        yield Table(
+            f"{size} messages, {name}: µs for one, round trips for all, and how many times faster"
+            f" than the loop",
+            ["", "loop, µs", "trips", *headings],
+            rows,
+        )
+
+
+def python_of(figures: Figures) -> Table:
+    return Table(
+        f"Python's share of a message, µs (of {figures['size']:,}, loopback)",
+        ["", "the message alone", "airlock", "between", "loop", "its own bulk"],
+        [[title, *_python(row["python"])] for title, row in figures["queues"].items()],
+    )
+
+
+def _cells(row: Figures, link: str, way: str) -> list[str]:
+    figure = row[link].get(way)
+    if figure is None:
+        return ["–", "", ""]
+    return [times(figure), f"{figure['median']:,.0f}", f"{row['round trips'][way]:,.0f}"]
+
+
+def _python(worked: dict[str, float]) -> list[str]:
+    floor, ours = worked["floor"], worked["airlock"]
+    bulk = f"{worked['bulk']:,.0f}" if "bulk" in worked else "–"
+    return [f"{floor:,.0f}", f"{ours:,.0f}", f"{ours - floor:,.0f}", f"{worked['loop']:,.0f}", bulk]
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("library", nargs="*", choices=[*LIBRARIES, []])  # [] is none
+    chosen = arguments.parse_args()
+    peer_environment()
+    found, failed = all_of(chosen.library or list(LIBRARIES))
+    figures = {"size": SIZE, "rounds": ROUNDS, "queues": found}
+    publish(figures, [*times_of(figures), python_of(figures)], chosen.json)
     sys.exit(failed)
 
 

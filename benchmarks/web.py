@@ -1,96 +1,82 @@
 """Print what airlock adds to Django's requests and transactions, on SQLite and on PostgreSQL.
 
-Beside it stands the same view with `transaction.on_commit`, in a process without airlock.
-BENCH_SIZE and BENCH_ROUNDS say how much; BENCH_POSTGRES_URL names a server, otherwise a private one
-is started where PostgreSQL is installed.
+Beside it stands the same view with `transaction.on_commit`, in a process without airlock; and
+beside 1,000 Celery tasks of one transaction, `on_commit` with `delay`. BENCH_SIZE and BENCH_ROUNDS
+say how many, and how often.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from brokers import broker
+from settings import ROUNDS
+from tables import Table, compared, parser, publish
+
 PROGRAM = Path(__file__).with_name("measure_web.py")
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
+SQLITE = "sqlite://"
 
 Figures = dict[str, Any]
 
 
-@contextmanager
-def postgres() -> Iterator[str | None]:
-    """Lend the address of a PostgreSQL, or None where there is none."""
-    if given := os.environ.get("BENCH_POSTGRES_URL"):
-        yield given
-        return
-    sys.path.append(str(ROOT / "tests" / "support"))
-    from servers import MissingProgramError, Postgres
-
-    try:
-        server = Postgres().start()
-    except MissingProgramError as error:
-        print(error, file=sys.stderr)
-        yield None
-        return
-    with server:
-        yield server.create_database("bench").url
-
-
-def measured(way: str, address: str) -> Figures:
-    command = [sys.executable, str(PROGRAM), way, address]
-    environment = {**os.environ, "AIRLOCK_PLUGINS": "django"}
+def measured(way: str, address: str, redis: str | None) -> Figures:
+    command = [sys.executable, str(PROGRAM), way, address, *([redis] if redis else [])]
+    environment = {**os.environ, "AIRLOCK_PLUGINS": "celery,django"}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
     figures: Figures = json.loads(done.stdout)
     return figures
 
 
-def compared(address: str) -> dict[str, Any]:
-    """Measure both ways in turn; return the rows of the table."""
-    rounds = [(measured("plain", address), measured("airlock", address)) for _ in range(ROUNDS)]
-    rows: dict[str, Any] = {}
-    for name in rounds[0][0]["microseconds"]:
-        plain = [one["microseconds"][name] for one, _ in rounds]
-        ours = [other["microseconds"][name] for _, other in rounds]
-        ratios = sorted(own / one for one, own in zip(plain, ours, strict=True))
-        rows[name] = {
-            "on_commit": statistics.median(plain),
-            "airlock": statistics.median(ours),
-            "ratio": statistics.median(ratios),
-            "spread": [ratios[0], ratios[-1]],
-        }
-    rows["registrations"] = {
-        "on_commit": rounds[0][0]["registrations"],
-        "airlock": rounds[0][1]["registrations"],
-    }
-    return rows
+def both_ways(address: str, redis: str | None) -> Figures:
+    """Measure both ways in turn."""
+    rounds = [
+        (measured("plain", address, redis), measured("airlock", address, redis))
+        for _ in range(ROUNDS)
+    ]
+    plain, ours = rounds[0]
+    found: Figures = {}
+    for name in plain["microseconds"]:
+        base = [one["microseconds"][name] for one, _ in rounds]
+        own = [other["microseconds"][name] for _, other in rounds]
+        found[name] = {"on_commit": compared(base, base), "airlock": compared(base, own)}
+    found["counts"] = {"on_commit": plain["counts"], "airlock": ours["counts"]}
+    return found
+
+
+def tables(figures: Figures) -> Iterator[Table]:
+    for database, rows in figures.items():
+        cells = []
+        for name, row in rows.items():
+            before, after = row["on_commit"], row["airlock"]
+            if name == "counts":
+                cells += [
+                    [count, f"{before[count]:,}", f"{after[count]:,}", ""] for count in before
+                ]
+                continue
+            # How many times longer, and not how many times faster.
+            ratio, least, most = (1 / after[part] for part in ("ratio", "most", "least"))
+            times = f"{ratio:.2f}× ({least:.2f}–{most:.2f})"
+            cells.append([name, f"{before['median']:,.0f} µs", f"{after['median']:,.0f} µs", times])
+        yield Table(
+            f"Django on {database}: requests and transactions",
+            ["", "on_commit", "airlock", "takes"],
+            cells,
+        )
 
 
 def main() -> None:
-    found = {"SQLite": compared("sqlite://")}
-    with postgres() as address:
-        if address is not None:
-            found["PostgreSQL"] = compared(address)
-    print(f"{f'median of {ROUNDS} rounds':50}{'on_commit':>12}{'airlock':>12}{'takes':>8}")
-    for database, rows in found.items():
-        counts = rows.pop("registrations")
-        for name, row in rows.items():
-            low, high = row["spread"]
-            print(
-                f"{f'{database}: {name}':50}{row['on_commit']:>9,.1f} µs{row['airlock']:>9,.1f} µs"
-                f"{row['ratio']:>7.2f}x {low:.2f}-{high:.2f}"
-            )
-        name = f"{database}: callbacks registered with Django"
-        print(f"{name:50}{counts['on_commit']:>12,}{counts['airlock']:>12,}")
-        rows["registrations"] = counts
-    if len(sys.argv) == 3 and sys.argv[1] == "--json":
-        Path(sys.argv[2]).write_text(json.dumps(found, indent=2))
+    file = parser(__doc__).parse_args().json
+    with broker("redis") as redis, broker("postgresql") as postgresql:
+        figures = {"SQLite": both_ways(SQLITE, redis)}
+        if postgresql is not None:
+            figures["PostgreSQL"] = both_ways(postgresql, redis)
+    publish(figures, list(tables(figures)), file)
 
 
 if __name__ == "__main__":

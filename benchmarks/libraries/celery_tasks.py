@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from uuid import uuid4
+
 from celery import Celery
+from kombu import serialization
 
 BROKERS = ["redis", "amqp"]
 PEER = "celery"
@@ -18,6 +22,17 @@ class Library:
     def loop(self, size: int) -> None:
         for number in range(size):
             self.task.delay(number, name="name")
+
+    def floor(self, size: int) -> None:
+        """Make each message, and the JSON that a broker without parts would be given of it."""
+        for number in range(size):
+            made = self.app.amqp.as_task_v2(
+                str(uuid4()), self.task.name, (number,), {"name": "name"}, create_sent_event=False
+            )
+            content_type, encoding, body = serialization.dumps(made.body, serializer="json")
+            properties = {**made.properties, "body_encoding": "base64"}
+            message = {"body": body, "headers": made.headers, "properties": properties}
+            json.dumps({**message, "content-type": content_type, "content-encoding": encoding})
 
     def arrived(self) -> int:
         with self.app.connection_for_read() as connection:

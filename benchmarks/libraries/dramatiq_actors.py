@@ -21,6 +21,10 @@ class Library:
         for number in range(size):
             self.task.send(number, name="name")
 
+    def floor(self, size: int) -> None:
+        for number in range(size):
+            self.task.message(number, name="name").encode()
+
     def arrived(self) -> int:
         if hasattr(self.broker, "client"):
             count: int = self.broker.client.llen("dramatiq:default")

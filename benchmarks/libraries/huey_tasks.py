@@ -19,6 +19,10 @@ class Library:
         for number in range(size):
             self.task(number, name="name")
 
+    def floor(self, size: int) -> None:
+        for number in range(size):
+            self.huey.serialize_task(self.task.s(number, name="name"))
+
     def arrived(self) -> int:
         return len(self.huey)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redis import Redis
 from rq import Queue
+from rq.job import Job
 
 from airlock_rq import RQExecutor
 
@@ -31,6 +32,11 @@ class Library:
         with self.connection.pipeline() as pipeline:
             self.queue.enqueue_many(jobs, pipeline=pipeline)
             pipeline.execute()
+
+    def floor(self, size: int) -> None:
+        for number in range(size):
+            job = Job.create(task, (number,), {"name": "name"}, connection=self.connection)
+            job.to_dict()
 
     def arrived(self) -> int:
         return len(self.queue)
