@@ -12,7 +12,7 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, cast
 
 from airlock_core import configuration
-from airlock_core.calls import COROUTINE, check_arguments, is_coroutine_function, is_queue_task
+from airlock_core.calls import COROUTINE, Kind, check_arguments
 from airlock_core.choosing import explicit_executor
 from airlock_core.context import Frame, Judging, Place, set_place
 from airlock_core.doors import local_doors
@@ -77,11 +77,19 @@ def local_watchers(frame: Frame) -> tuple[Policy, ...]:
     return frame.watchers
 
 
-def has_to_ask(task: Any) -> bool:
+def has_to_ask(task: Any, scope: Scope) -> bool:
     """Whether somebody may have to refuse the task: it is not a plain function, as most are not."""
     if type(task) is FunctionType:
         return bool(task.__code__.co_flags & COROUTINE)
-    return not callable(task) or is_coroutine_function(task) or is_queue_task(task)
+    return kind_of(task, scope).has_to_be_asked
+
+
+def kind_of(task: Any, scope: Scope) -> Kind:
+    """Return what a task is; a scope remembers the last one, of which there are often many."""
+    known = scope._kind
+    if known is None or known.task is not task:
+        known = scope._kind = Kind(task)
+    return known
 
 
 def record(intent: Intent, scope: Scope) -> None:
@@ -122,7 +130,7 @@ def too_late(intent: Intent, scope: Scope) -> ScopeStateError:
 def _check(intent: Intent, scope: Scope) -> None:
     strict = configuration.current.strict
     task = intent.task
-    if not strict and callable(task) and not intent.is_coroutine and not is_queue_task(task):
+    if not strict and not has_to_ask(task, scope):
         executor = explicit_executor(intent)
         if executor is None:
             return

@@ -41,6 +41,26 @@ def is_queue_task(task: Any) -> bool:
     return any(hasattr(kind, method) for method in methods)
 
 
+class Kind:
+    """What a task is that is no plain function; asking a queue's lazy proxy takes 4 µs.
+
+    Attributes:
+        task: the task.
+        is_coroutine: whether calling it makes a coroutine.
+        is_queue_task: whether it looks like a task of some queue.
+        has_to_be_asked: whether somebody may have to refuse it.
+    """
+
+    __slots__ = ("has_to_be_asked", "is_coroutine", "is_queue_task", "task")
+
+    def __init__(self, task: Any) -> None:
+        """Ask."""
+        self.task = task
+        self.is_coroutine = is_coroutine_function(task)
+        self.is_queue_task = is_queue_task(task)
+        self.has_to_be_asked = not callable(task) or self.is_coroutine or self.is_queue_task
+
+
 def check_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Raise `IntentError` where `function(*args, **kwargs)` would not fit its signature.
 

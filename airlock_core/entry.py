@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from types import FrameType
-from typing import Any, ParamSpec, Protocol, overload
+from typing import Any, ParamSpec, Protocol, cast, overload
 
 from airlock_core import configuration, forks
 from airlock_core.admission import admit, has_to_ask, is_recorded, record
@@ -133,7 +133,7 @@ def enqueue_from(
 
 def _is_plain(task: Any, place: Place) -> bool:
     """Whether the task is a plain function; the last one that is costs 60 ns less from then on."""
-    if has_to_ask(task):
+    if has_to_ask(task, cast(Scope, place)):  # what has an inlet is a scope
         return False
     place.plain_task = task
     return True

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airlock_core import configuration
 from airlock_core.admission import admit, has_to_ask, local_watchers, record, too_late
+from airlock_core.calls import Kind
 from airlock_core.captures import take_over
 from airlock_core.context import (
     NO_TASK,
@@ -93,6 +94,7 @@ class Scope(Place):
     captured: Sequence[Intent] | frozenset[int] = ()
     asks = False
     _instances: Instances | None = None
+    _kind: Kind | None = None
 
     def __init__(
         self,
@@ -271,7 +273,7 @@ class Scope(Place):
             ScopeStateError: the scope has ended.
             Exception: whatever refuses it.
         """
-        check = self.asks or configuration.current.strict or has_to_ask(intent.task)
+        check = self.asks or configuration.current.strict or has_to_ask(intent.task, self)
         watchers = local_watchers(place) if isinstance(place, Frame) and place.policies else ()
         if check or watchers or self.watchers or _hooks.intent_created:
             if self.phase not in ACCEPTING:
