@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airlock_core.context import Instances, Judging, while_judging
-from airlock_core.executors import Executor, sync_executor
+from airlock_core.executors import Executor, ExecutorWrapper, sync_executor
 from airlock_core.hooks import verdict_of
 from airlock_core.names import name_of
 from airlock_core.outcomes import ROLLED_BACK, Deny, Outcome, State
@@ -54,6 +54,8 @@ class Planned:
 
 def executor_name(executor: Any) -> str:
     """Name an executor as its plugin is named, or after its function or class."""
+    while isinstance(executor, ExecutorWrapper):
+        executor = executor.inner
     if executor is sync_executor:
         return "sync"
     for name, plugin in manager:

@@ -9,6 +9,7 @@ the same results.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from airlock_core.errors import VerdictError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pluggy import HookImpl
 
 Function = Callable[..., Any]
+Lock = AbstractContextManager[Any]
 
 NAMES = ("intent_created", "policy_check", "dispatch", "scope_exit")
 
@@ -45,13 +47,16 @@ class Hooks:
         self.scope_exit: tuple[tuple[str, Function], ...] = ()
         self.wrapped_dispatch = False
 
-    def flatten(self, manager: pluggy.PluginManager, monitored: bool, core: set[str]) -> None:
+    def flatten(
+        self, manager: pluggy.PluginManager, monitored: bool, core: set[str], lock: Lock
+    ) -> None:
         """Take the functions over from pluggy.
 
         Args:
             manager: where the plugins are registered.
             monitored: whether somebody watches pluggy's calls, so that they must be made.
             core: the plugins of the core itself, which the flattened path does without.
+            lock: held by who registers plugins, and in the meantime moves those of the core.
         """
         for name in NAMES:
             caller = getattr(manager.hook, name)
@@ -59,10 +64,10 @@ class Hooks:
             wrapped = any(impl.wrapper or impl.hookwrapper for impl in implementations)
             own = [impl for impl in implementations if impl.plugin_name not in core]
             through_pluggy = wrapped or (monitored and bool(own))
-            if name == "dispatch":
-                self.wrapped_dispatch = through_pluggy
+            if name == "dispatch" and not through_pluggy:
+                self.wrapped_dispatch = False  # first: another thread may be choosing just now
             flat = (
-                [("a plugin", _PLUGGY[name](caller))]
+                [("a plugin", _PLUGGY[name](caller, lock))]
                 if through_pluggy
                 else [
                     (impl.plugin_name, _positional(impl, name))
@@ -74,6 +79,8 @@ class Hooks:
                 self.intent_created = tuple(function for _, function in flat)
             else:
                 setattr(self, name, tuple(flat))
+            if name == "dispatch" and through_pluggy:
+                self.wrapped_dispatch = True
 
 
 _ARGUMENTS = {
@@ -113,11 +120,11 @@ def _does_nothing(impl: HookImpl, name: str) -> bool:
     )
 
 
-def _pluggy_intent_created(caller: Any) -> Function:
+def _pluggy_intent_created(caller: Any, lock: Lock) -> Function:
     return lambda intent, scope: caller(intent=intent, scope=scope)
 
 
-def _pluggy_policy_check(caller: Any) -> Function:
+def _pluggy_policy_check(caller: Any, lock: Lock) -> Function:
     def first_denial(intent: Any, scope: Any) -> object:
         for verdict in _as_list(caller(intent=intent, scope=scope), "policy_check"):
             if verdict is not True:
@@ -127,11 +134,15 @@ def _pluggy_policy_check(caller: Any) -> Function:
     return first_denial
 
 
-def _pluggy_dispatch(caller: Any) -> Function:
-    return lambda intent, scope: caller(intent=intent, scope=scope)
+def _pluggy_dispatch(caller: Any, lock: Lock) -> Function:
+    def choice(intent: Any, scope: Any) -> object:
+        with lock:  # a plugin of the core that is being moved would not have its say
+            return caller(intent=intent, scope=scope)
+
+    return choice
 
 
-def _pluggy_scope_exit(caller: Any) -> Function:
+def _pluggy_scope_exit(caller: Any, lock: Lock) -> Function:
     def strictest(scope: Any, error: Any) -> object:
         answers = _as_list(caller(scope=scope, error=error), "scope_exit")
         for answer in answers:
@@ -151,7 +162,7 @@ def _as_list(results: object, name: str) -> list[Any]:
     return results
 
 
-_PLUGGY: dict[str, Callable[[Any], Function]] = {
+_PLUGGY: dict[str, Callable[[Any, Lock], Function]] = {
     "intent_created": _pluggy_intent_created,
     "policy_check": _pluggy_policy_check,
     "dispatch": _pluggy_dispatch,

@@ -80,7 +80,7 @@ class Plugins:
         self._flatten()
 
     def _flatten(self) -> None:
-        self.hooks.flatten(self.pluggy, self.pluggy.monitors > 0, set(self.CORE))
+        self.hooks.flatten(self.pluggy, self.pluggy.monitors > 0, set(self.CORE), self.lock)
         # Asked for with each id: 5 µs less than to ask pluggy for its plugins, with seven of them.
         self.executors = tuple(plugin for _, plugin in self if isinstance(plugin, Executor))
         self._choosers = tuple(

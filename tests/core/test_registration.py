@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import types
 from dataclasses import dataclass
 
@@ -271,3 +272,43 @@ def test_a_hook_may_have_another_name():
         intent = airlock.enqueue(print)
     assert intent.state is airlock.State.DENIED
     assert "'email'" in refused(Wrong())
+
+
+class Wrapping:
+    """A plugin around the choice of the executor."""
+
+    @hookimpl(wrapper=True)
+    def dispatch(self, intent):
+        """Pass the choice on."""
+        return (yield)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_who_flushes_while_a_plugin_is_registered_uses_its_own_executor(monkeypatch, wrapped):
+    """The core's own plugins are moved meanwhile; no intent runs here that was to go elsewhere."""
+    recorder, threads, ran = RecordingExecutor(), [], []
+
+    def flush():
+        with airlock.scope(executor=recorder):
+            airlock.enqueue(ran.append, 1)
+
+    with airlock.testing.plugins():
+        if wrapped:
+            airlock.register(Wrapping())
+        unregister = manager.pluggy.unregister
+
+        def unregister_and_meet_a_flush(plugin=None, name=None):
+            taken = unregister(plugin, name)
+            threads.append(threading.Thread(target=flush))
+            threads[-1].start()
+            threads[-1].join(0.2)
+            return taken
+
+        monkeypatch.setattr(manager.pluggy, "unregister", unregister_and_meet_a_flush)
+        airlock.register(Wrapping())
+        for thread in threads:
+            thread.join(10)
+
+    assert len(threads) == 2
+    assert ran == []
+    assert len(recorder.intents) == 2
