@@ -8,6 +8,7 @@ import pytest
 import redis
 from celery import Celery, Task, signals
 from celery._state import _task_stack
+from celery.app import amqp
 from celery.app.amqp import AMQP
 from celery.utils.saferepr import saferepr
 from hypothesis import HealthCheck, given, settings
@@ -61,13 +62,14 @@ OF_TASKS = st.fixed_dictionaries(
 def made_by_celery(monkeypatch):
     """Each message that Celery itself makes: the id of its task."""
     ids = []
-    original = AMQP.as_task_v2
+    original = amqp.task_message
 
-    def as_task_v2(self, task_id, *args, **kwargs):
-        ids.append(task_id)
-        return original(self, task_id, *args, **kwargs)
+    def task_message(headers, **parts):
+        ids.append(headers["id"])
+        return original(headers=headers, **parts)
 
-    monkeypatch.setattr(AMQP, "as_task_v2", as_task_v2)
+    # Not AMQP.as_task_v2: where that is replaced, Celery makes them all.
+    monkeypatch.setattr(amqp, "task_message", task_message)
     return ids
 
 
@@ -210,6 +212,26 @@ def test_what_a_task_overrides_is_asked_for_each_call(app, broker, of_task):
     _send_five(app, **of_task)
 
     assert _shadows(broker) == EACH
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"), [(Task, "apply_async"), (Celery, "send_task"), (AMQP, "as_task_v2")]
+)
+def test_what_is_put_into_celerys_own_class_is_asked_for_each_call(
+    app, broker, monkeypatch, cls, name
+):
+    """As what traces every publish does, whose first two messages may be alike by chance."""
+    seen = []
+    original = getattr(cls, name)
+
+    def traced(self, *args, **kwargs):
+        seen.append(name)
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(cls, name, traced)
+    _send_five(app)
+
+    assert len(seen) == 5
 
 
 @pytest.mark.parametrize(("kind", "options"), [(OwnApp, {}), (Celery, {"amqp": OwnAMQP})])

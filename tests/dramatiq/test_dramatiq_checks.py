@@ -61,6 +61,7 @@ def test_unknown_options(add):
     """Where `strict`, an option that no middleware knows is refused; otherwise it travels."""
     said = refused(add, 1, _dispatch_options={"max_retrys": 1})
     assert "Did you mean 'max_retries'?" in said
+    assert "the option 5" in refused(add, 1, _dispatch_options={5: 1})
     airlock.configure(strict=False)
     airlock.enqueue(add, 1, _dispatch_options={"max_retrys": 1})
 

@@ -11,7 +11,7 @@ import airlock
 @airlock.hookimpl
 def scope_exit(scope):
     for intent in scope.intents:
-        intent.holds = ()  # as if nothing had waited for the commit
+        intent.more().holds = ()  # as if nothing had waited for the commit
 
 @airlock.hookimpl(wrapper=True)
 def dispatch(intent, scope):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -112,6 +113,17 @@ def test_arguments_that_cannot_be_stored_fail_alone(shop, jobs, bad):
 
     assert jobs.numbers == [1, 3]
     assert [intent.args for intent in caught.value.failed] == [(bad,)]
+
+
+def test_a_lock_that_is_too_long_fails_alone(shop, jobs):
+    """PostgreSQL has an index on locks, which takes no more than a few thousand characters."""
+    with pytest.raises(airlock.DispatchError) as caught, airlock.scope():
+        airlock.enqueue(shop.add, 1)
+        airlock.enqueue(shop.add, 2, _dispatch_options={"lock": os.urandom(8192).hex()})
+        airlock.enqueue(shop.add, 3)
+
+    assert jobs.numbers == [1, 3]
+    assert [intent.args for intent in caught.value.failed] == [(2,)]
 
 
 def test_a_job_that_cannot_be_made_fails_alone(shop, jobs):

@@ -137,6 +137,15 @@ def test_options_that_rq_does_not_have(executor, options, says):
     assert says in refusal(executor, rq_shop.add, 1, _dispatch_options=options)
 
 
+def test_none_is_an_option_that_is_not_given(executor, queue):
+    """As RQ has it: the id is then airlock's own, and the job is for now."""
+    with airlock.scope(executor=executor):
+        options = {"job_id": None, "time_delta": None}
+        intent = airlock.enqueue(rq_shop.add, 1, _dispatch_options=options)
+
+    assert queue.job_ids == [intent.id]
+
+
 def test_a_unique_job_needs_an_id(executor):
     """Without an id of the caller's own, every job would be unique."""
     assert "Give a 'job_id'" in refusal(

@@ -113,8 +113,11 @@ class Ledger:
         return hold
 
     def covers(self, hold: TransactionHold) -> bool:
-        """Whether no savepoint is open that is younger than a hold: it could take a row with it."""
-        if hold not in self._holds:
+        """Whether no savepoint is open that is younger than a hold: it could take a row with it.
+
+        Nor can a row be written that commits where the database has given the transaction up.
+        """
+        if hold not in self._holds or self._commit_rolls_back():
             return False
         return max(self._marks.values(), default=0) <= self._holds.index(hold)
 

@@ -131,6 +131,11 @@ def check_options(options: Mapping[str, Any]) -> None:
                 f"{name}={value!r} in _dispatch_options must have 1 to {_LONGEST[name]} "
                 "characters, as its column in the database."
             )
+        if name in _LONGEST and not _can_be_stored(str(value)):
+            raise IntentError(
+                f"{name}={value!r} in _dispatch_options cannot be stored in a database. Leave out "
+                "null characters and surrogates."
+            )
     if "broker" in options and not callable(getattr(options["broker"], "enqueue", None)):
         raise IntentError(
             f"broker={options['broker']!r} must be a broker, such as django_q.brokers.get_broker() "
@@ -144,6 +149,11 @@ def check_options(options: Mapping[str, Any]) -> None:
             )
     for task in linked(options):
         check_task(task)
+
+
+def _can_be_stored(text: str) -> bool:
+    """Whether a database takes it; where it refuses a row, it undoes the work beside it."""
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _is_step(*parts: Any) -> bool:

@@ -37,7 +37,7 @@ class Rows(Route):
         ]
         complete = False
         try:
-            with transaction.atomic(using=alias, savepoint=False):
+            with transaction.atomic(using=alias):  # a row that is refused dooms no transaction
                 OrmQ.objects.using(alias).bulk_create(rows)
                 complete = True
         except Exception as error:

@@ -25,10 +25,10 @@ def joins(intent: Intent, options: Mapping[str, Any]) -> bool:
     connection = orm_connection()
     if not connection.in_atomic_block or connection.needs_rollback:
         return False
-    return all(_is_of(connection, hold) for hold in intent.holds if hold.pending)
-
-
-def _is_of(connection: Any, hold: Any) -> bool:
-    """Whether a row that is written now has the fate that a hold waits for."""
+    pending: list[Any] = [hold for hold in intent.holds if hold.pending]
+    if not pending or any(getattr(hold, "connection", None) is not connection for hold in pending):
+        return False
+    if connection._airlock_ledger._commit_rolls_back():
+        return False  # it waits, to be rolled back as the rows are
     # airlock-django's hold knows whether a younger savepoint could take the row with it.
-    return getattr(hold, "connection", None) is connection and hold.covers_now()
+    return all(hold.covers_now() for hold in pending)

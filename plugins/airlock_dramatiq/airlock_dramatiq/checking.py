@@ -97,8 +97,8 @@ def _check_options(options: Mapping[str, Any], broker: Any) -> None:
     if unknown := options.keys() - known:
         from difflib import get_close_matches
 
-        name = min(unknown)
-        close = get_close_matches(name, known, n=1)
+        name = min(unknown, key=str)
+        close = get_close_matches(str(name), known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise IntentError(
             f"no middleware of the broker knows the option {name!r}.{hint} Add the middleware that "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ class Confirmations:
         self._complete = complete
         self._last_tag = 0
         self._refused: set[int] = set()
-        self._returned: set[bytes] = set()
+        self._returned: Counter[bytes] = Counter()  # a message may have been published twice
 
     def expect(self, count: int) -> range:
         """Wait for further messages, and return their tags: RabbitMQ counts them, too."""
@@ -47,12 +48,15 @@ class Confirmations:
 
     def returned(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         """Take note of a message that came back. It is acknowledged all the same."""
-        self._returned.add(body)
+        self._returned[body] += 1
 
     def refusal(self, tag: int, message: dict[str, Any]) -> Exception | None:
         """Return why RabbitMQ has not taken a message that it has spoken of, or None."""
-        if message["body"] in self._returned:
-            self._returned.discard(message["body"])
+        body = message["body"]
+        if body in self._returned:
+            self._returned[body] -= 1
+            if not self._returned[body]:
+                del self._returned[body]
             return Returned(f"there is no queue {message['routing_key']!r}")
         if tag in self._refused:
             self._refused.discard(tag)

@@ -7,6 +7,7 @@ from typing import Any
 
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from psycopg import DataError, IntegrityError
+from psycopg.errors import ProgramLimitExceeded
 
 from airlock import Failure
 
@@ -67,10 +68,10 @@ class Batch:
 def is_fault_of_a_job(error: Exception) -> bool:
     """Whether an INSERT failed for one of its jobs, and would succeed without that.
 
-    A lock that another job has, a value that PostgreSQL or a constraint refuses, an argument that
-    cannot be encoded.
+    A lock that another job has or that is too long for its index, a value that PostgreSQL or a
+    constraint refuses, an argument that cannot be encoded.
     """
     cause = error.__cause__ if isinstance(error, ConnectorException) else error
-    if isinstance(cause, DataError | IntegrityError):
+    if isinstance(cause, DataError | IntegrityError | ProgramLimitExceeded):
         return True
     return isinstance(error, AlreadyEnqueued | UniqueViolation | TypeError | ValueError)

@@ -97,14 +97,14 @@ def check_options(options: Mapping[str, Any]) -> None:
         if one in options and other in options:
             raise IntentError(f"{one!r} and {other!r} are one option. Give one of them.")
     for name, kind in zip(DELAYS, (datetime.datetime, datetime.timedelta), strict=True):
-        if name in options and not isinstance(options[name], kind):
+        if not isinstance(options.get(name), kind | None):
             raise IntentError(f"{name}={options[name]!r} must be a datetime.{kind.__name__}.")
     queue = options.get("queue")
     if not (queue is None or is_queue(queue) or (isinstance(queue, str) and queue)):
         raise IntentError(f"queue={queue!r} must be an rq.Queue, or the name of one.")
     if options.get("unique") and not options.get("job_id"):
         raise IntentError("'unique' compares job ids, and there is none. Give a 'job_id', too.")
-    if "job_id" in options:
+    if options.get("job_id") is not None:
         try:
             validate_job_id(options["job_id"])
         except (TypeError, ValueError) as error:

@@ -128,6 +128,8 @@ def test_tasks_of_other_queues():
         ({"cluster": ""}, "must have 1 to 100 characters"),
         ({"group": "g" * 101}, "must have 1 to 100 characters"),
         ({"task_name": "n" * 101}, "must have 1 to 100 characters"),
+        ({"cluster": "a\0b"}, "cannot be stored in a database"),
+        ({"group": "\ud800"}, "cannot be stored in a database"),
         ({"broker": "reports"}, "must be a broker, .*option 'cluster'"),
         ({"hook": lambda task: None}, "cannot be sent to a worker"),
         ({"hook": 3}, "is no function"),
