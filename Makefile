@@ -18,7 +18,7 @@ demo: $(VENV)  ## run the example shop with a real worker, and check what left (
 	@case "$(QUEUE)" in rq|dramatiq) command -v redis-server >/dev/null || sh scripts/servers.sh;; esac
 	$(BIN)/python examples/shop/demo.py --queue "$(QUEUE)"
 
-test: check servers  ## run the checks, then every test, against private PostgreSQL, Redis and RabbitMQ servers
+test: check servers  ## run the checks, then every test, against private servers and a headless browser
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 	sh scripts/oldest.sh -n $(WORKERS) --dist loadfile
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # servers.sh
 #
-# Makes sure that the programs of Redis, PostgreSQL and RabbitMQ are on this machine: the tests start
-# servers of their own from them, on free ports and in temporary directories. What is missing is
+# Makes sure that the programs of Redis, PostgreSQL, RabbitMQ and Chromium are on this machine: the
+# tests start their own from them, on free ports and in temporary directories. What is missing is
 # installed where that is possible (Debian or Ubuntu, as root), and otherwise named.
 set -eu
 
@@ -15,10 +15,11 @@ fi
 if [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && ! command -v rabbitmq-server >/dev/null; then
     missing="$missing rabbitmq-server"
 fi
+command -v chromium >/dev/null || missing="$missing chromium"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "The tests start servers of their own, and their programs are missing. On Debian and Ubuntu:" >&2
+    echo "The tests start servers and a browser, and their programs are missing. On Debian and Ubuntu:" >&2
     echo "    sudo apt-get install --no-install-recommends" $missing >&2
     exit 1
 fi

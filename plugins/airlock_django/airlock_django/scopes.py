@@ -9,6 +9,7 @@ from typing import Any
 from airlock import ConfigurationError, DispatchError, Intent, Scope
 from airlock_django import settings
 from airlock_django.reporting import report
+from airlock_django.reports import IntentReport, report_of
 
 
 class DjangoScope(Scope):
@@ -28,6 +29,13 @@ class DjangoScope(Scope):
         super().__init__(**arguments)
         self.using = checked_aliases(using)
         self._to_report: list[DispatchError] | None = None
+
+    @property
+    def report(self) -> list[IntentReport]:
+        """What there is to say about each intent: where it comes from, who judged it, what became
+        of it. Made when it is asked for; before the end, policies are asked in a dry run.
+        """
+        return report_of(self)
 
     def open(self, parent: Scope | None) -> None:
         """Let it accept intents; in a test run, strictly unless a setting says otherwise."""

@@ -31,6 +31,8 @@ DEFAULTS: dict[str, Any] = {
     "DISCARD_FROM_STATUS": 400,
     # Raise what could not be sent after a commit, instead of logging it.
     "RAISE_DISPATCH_ERRORS": False,
+    # Show arguments in reports and in the debug toolbar in full; never without DEBUG.
+    "REPORT_ARGUMENTS": False,
 }
 
 
