@@ -12,6 +12,7 @@ from airlock_celery.asking import INTERCEPTION, ask, interception_of
 from airlock_celery.by_name import SendTask
 from airlock_celery.calls import Call
 from airlock_celery.execution import execute, has_own_call, is_executed
+from airlock_celery.receiving import install_context
 from airlock_celery.replacing import Replaced
 
 
@@ -43,6 +44,8 @@ class Interception:
         for task in list(self.app._tasks.values()):
             self.take(task)
         canvas.intercept()
+        if self.wraps_execution:
+            install_context()
 
     def uninstall(self) -> None:
         """Put everything back."""

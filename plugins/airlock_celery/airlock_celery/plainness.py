@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from types import FunctionType
 from typing import Any
 
+from airlock_celery.receiving import pass_on
 from airlock_celery.replacing import original
 
 
@@ -23,16 +26,29 @@ def is_plain(task: Any, app: Any) -> bool:
 
     cls, amqp = task.__class__, app.amqp  # that of a proxy is the task's
     return (
-        all(original(cls, name) is vars(Task)[name] for name in _OF_A_TASK)
+        all(_is_celerys(original(cls, name), Task, name) for name in _OF_A_TASK)
         and not _is_peculiar(task)
         and _sends_plainly(app)
-        and getattr(amqp.create_task_message, "__func__", None) is AMQP.as_task_v2
-        and type(amqp)._create_task_sender is AMQP._create_task_sender
+        and _is_celerys(getattr(amqp.create_task_message, "__func__", None), AMQP, "as_task_v2")
+        and _is_celerys(type(amqp)._create_task_sender, AMQP, "_create_task_sender")
         and amqp.send_task_message.__qualname__.startswith("AMQP._create_task_sender.")
         and _routes_by_name(amqp)
         and not _is_listened_to()
         and not app.conf.task_send_sent_event
         and not app.current_worker_task
+    )
+
+
+def _is_celerys(method: Any, cls: type, name: str) -> bool:
+    """Whether a method is the one that Celery's module defines, and nothing is put around it.
+
+    What traces every publish, such as Sentry's integration, puts its own into Celery's class.
+    """
+    function = getattr(method, "__func__", method)  # of a class method
+    return (
+        type(function) is FunctionType
+        and method is vars(cls)[name]
+        and function.__globals__ is vars(sys.modules[cls.__module__])
     )
 
 
@@ -55,7 +71,9 @@ def _sends_plainly(app: Any) -> bool:
     from airlock_celery.by_name import SendTask
 
     own = app.__dict__.get("send_task")
-    return type(app).send_task is Celery.send_task and (own is None or isinstance(own, SendTask))
+    return _is_celerys(type(app).send_task, Celery, "send_task") and (
+        own is None or isinstance(own, SendTask)
+    )
 
 
 def _routes_by_name(amqp: Any) -> bool:
@@ -69,4 +87,5 @@ def _is_listened_to() -> bool:
     from celery import signals
 
     told = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
-    return any(signal.receivers for signal in told)
+    # Our own has nothing to say outside of tasks, and inside of one nothing is plain.
+    return any(receiver is not pass_on for signal in told for _, receiver in signal.receivers)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airlock import IntentError
+from airlock_celery.headers import carry_along, headers_of, with_meta
 from airlock_celery.kinds import is_signature, kind_of
 from airlock_celery.lending import lending
 from airlock_celery.messages import Messages
@@ -14,14 +14,6 @@ from airlock_celery.ownership import EVERYTHING, publishing
 
 if TYPE_CHECKING:
     from airlock import Intent
-
-# Header names that are Celery's own: a message that had them overwritten would not arrive.
-_CELERYS_HEADERS = frozenset({
-    "argsrepr", "callbacks", "chain", "chord", "correlation_id", "errbacks", "eta", "expires",
-    "group", "group_index", "id", "ignore_result", "kwargsrepr", "lang", "origin", "parent_id",
-    "reply_to", "replaced_task_nesting", "retries", "root_id", "shadow", "stamped_headers",
-    "stamps", "task", "timelimit",
-})  # fmt: skip
 
 
 def apply(intent: Intent) -> Any:
@@ -70,29 +62,15 @@ def _call(intent: Intent, options: dict[str, Any]) -> Callable[[], Any]:
     task, task_id = intent.task, intent.id
     options["task_id"] = task_id
     if intent.has_meta:
-        options["headers"] = headers_of(intent)
+        headers = headers_of(intent)
+        carry_along(options, intent.meta)
+        if is_signature(task):
+            task = with_meta(task, intent.meta)
+        if "headers" in options or not is_signature(task):
+            options["headers"] = headers
     if is_signature(task) and kind_of(task) == "chain":
         task = _with_id(task, task_id)
     return partial(task.apply_async, intent.args, dict(intent.kwargs), **options)
-
-
-def headers_of(intent: Intent) -> dict[str, Any]:
-    """Join what the plugins have put in `meta` with the headers that the caller gave.
-
-    Raises:
-        IntentError: a key of `meta` is a header of Celery's own.
-    """
-    if not intent.has_meta:
-        return {}
-    if clash := _CELERYS_HEADERS & intent.meta.keys():
-        raise IntentError(
-            f"intent.meta[{min(clash)!r}] would overwrite a header of Celery's own. "
-            "Choose another key."
-        )
-    own = intent.dispatch_options.get("headers")
-    if own is None and is_signature(intent.task):
-        own = intent.task.options.get("headers")
-    return {**intent.meta, **(own or {})}
 
 
 def _frozen_id(signature: Any) -> str | None:

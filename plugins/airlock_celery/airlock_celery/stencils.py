@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airlock_celery.headers import headers_of
 from airlock_celery.kinds import is_task
 from airlock_celery.messages import Made, Messages
 from airlock_celery.plainness import is_plain
 from airlock_celery.reprs import representation
-from airlock_celery.sending import headers_of
 
 if TYPE_CHECKING:
     from airlock import Intent

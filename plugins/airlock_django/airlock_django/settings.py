@@ -33,6 +33,8 @@ DEFAULTS: dict[str, Any] = {
     "RAISE_DISPATCH_ERRORS": False,
     # Show arguments in reports and in the debug toolbar in full; never without DEBUG.
     "REPORT_ARGUMENTS": False,
+    # What airlock-structlog carries and logs, in capitals: KEYS, ARGUMENTS, REDACT, EVENTS.
+    "STRUCTLOG": None,
 }
 
 

@@ -26,9 +26,12 @@ class AirlockDjangoQConfig(AppConfig):
             raise ConfigurationError(
                 "'airlock_django_q' in INSTALLED_APPS needs 'django_q' there. Add it."
             )
-        from django_q.signals import pre_enqueue
+        from django_q.signals import pre_enqueue, pre_execute
+
+        from airlock_django_q.execution import arrives
 
         pre_enqueue.connect(_scope_the_task, dispatch_uid="airlock_django_q")
+        pre_execute.connect(arrives, dispatch_uid="airlock_django_q")
 
 
 def _scope_the_task(*, task: dict[str, Any], **kwargs: Any) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pydoc
+from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import airlock
+
+# What the package has brought whose function the worker calls next.
+_arriving: ContextVar[Mapping[str, Any] | None] = ContextVar("airlock_django_q", default=None)
 
 
 class ScopedTask:
@@ -23,11 +28,13 @@ class ScopedTask:
         self.function = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function, and flush what it has enqueued."""
+        """Call the function with what the package has brought, and flush what it has enqueued."""
+        meta = _arriving.get()
+        _arriving.set(None)  # a task that it calls like a function brings nothing
         function = self._found()
         if function is None:
             raise ValueError(f"Function {self.function} is not defined")
-        with airlock.scope(name=f"task {self}"):
+        with airlock.received(meta), airlock.scope(name=f"task {self}"):
             return function(*args, **kwargs)
 
     def _found(self) -> Any:
@@ -46,3 +53,8 @@ class ScopedTask:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the function alone."""
         return type(self), (self.function,)
+
+
+def arrives(*, task: Mapping[str, Any], **_: Any) -> None:
+    """Note what a package has brought: a receiver of django-q's `pre_execute`."""
+    _arriving.set(task.get("meta"))

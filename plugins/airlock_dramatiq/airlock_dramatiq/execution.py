@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
@@ -10,19 +11,26 @@ from typing import Any
 import dramatiq
 from dramatiq.asyncio import async_to_sync
 
-from airlock import scope
+from airlock import received, scope
 from airlock_dramatiq.kinds import HAS_SCOPE, coroutine_function_of
+from airlock_dramatiq.options import META
 
 # The name of the actor whose message a worker has just taken up, until its execution begins. An
 # actor that is called like a function runs in the scope of who calls it.
 _begins: ContextVar[str | None] = ContextVar("airlock_dramatiq_begins", default=None)
+
+# What the message has brought, to be taken away again when it has been processed.
+_received: ContextVar[AbstractContextManager[None] | None] = ContextVar(
+    "airlock_dramatiq_received", default=None
+)
 
 
 class AirlockMiddleware(dramatiq.Middleware):
     """Run actors in scopes: `broker.add_middleware(AirlockMiddleware())`.
 
     What an actor enqueues leaves when it has succeeded. An exception discards it, and so does a
-    retry. Actors that the broker has already get it, too.
+    retry. Actors that the broker has already get it, too. What travelled with the message, such as
+    a request id, is in place meanwhile.
     """
 
     def after_declare_actor(self, broker: Any, actor: Any) -> None:
@@ -30,18 +38,28 @@ class AirlockMiddleware(dramatiq.Middleware):
         _execute_in_scopes(actor)
 
     def before_process_message(self, broker: Any, message: Any) -> None:
-        """Note what the worker executes next, in its thread."""
+        """Note what the worker executes next, in its thread, and put in place what it brought."""
         _begins.set(message.actor_name)
+        context = received(message.options.get(META))
+        context.__enter__()
+        _received.set(context)
 
     def after_process_message(
         self, broker: Any, message: Any, *, result: Any = None, exception: Any = None
     ) -> None:
-        """Forget it where it did not come to that."""
-        _begins.set(None)
+        """Take that away, and forget it where it did not come to that."""
+        self._end()
 
     def after_skip_message(self, broker: Any, message: Any) -> None:
-        """Forget it where it did not come to that."""
+        """Take that away, and forget it where it did not come to that."""
+        self._end()
+
+    def _end(self) -> None:
         _begins.set(None)
+        context = _received.get()
+        if context is not None:
+            _received.set(None)
+            context.__exit__(None, None, None)
 
 
 def _execute_in_scopes(actor: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from airlock import ConfigurationError, scope
+from airlock import ConfigurationError, received, scope
+from airlock_huey.envelopes import meta_of, opened
 
 _INSTALLED = "_airlock_scopes"
 
@@ -14,10 +15,12 @@ def install_scopes(huey: Any) -> None:
     """Run every task of a Huey in a scope, periodic ones included.
 
     What a task enqueues leaves when it has succeeded. An error of the flush is the task's own: its
-    `retries` are for it, too. Call it once, where the Huey is made; a second call does nothing.
+    `retries` are for it, too. What plugins carry along, such as a request id, travels with the
+    tasks of this Huey and is in place around each. So call it once, where the Huey is made, for
+    those who send and for the consumer; a second call does nothing.
 
     Args:
-        huey: the Huey whose consumer is to do so, in this process.
+        huey: the Huey, in this process.
 
     Raises:
         ConfigurationError: it is no Huey, or one that executes tasks in a way unknown here.
@@ -27,9 +30,14 @@ def install_scopes(huey: Any) -> None:
             f"install_scopes({huey!r}) needs a Huey, such as huey.RedisHuey('shop'), and knows "
             "Huey 2.5 to 3.5. Elsewhere, put @airlock.scoped() below @huey.task()."
         )
-    if not hasattr(huey, _INSTALLED):
+    if not has_scopes(huey):
         setattr(huey, _INSTALLED, True)
         huey._execute = partial(_execute, huey._execute)
+
+
+def has_scopes(huey: Any) -> bool:
+    """Whether `install_scopes()` was called for a Huey."""
+    return hasattr(huey, _INSTALLED)
 
 
 def _execute(original: Any, task: Any, *arguments: Any) -> Any:
@@ -38,11 +46,12 @@ def _execute(original: Any, task: Any, *arguments: Any) -> Any:
         return original(task, *arguments)
     task.execute = partial(_in_a_scope, task, task.execute)
     try:
-        return original(task, *arguments)
+        with received(meta_of(task)):
+            return original(task, *arguments)
     finally:
         del task.execute
 
 
 def _in_a_scope(task: Any, body: Any) -> Any:
-    with scope(name=f"task {task.__module__}.{task.name}"):
+    with opened(task), scope(name=f"task {task.__module__}.{task.name}"):
         return body()

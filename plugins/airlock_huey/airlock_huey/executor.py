@@ -27,10 +27,9 @@ class HueyExecutor(airlock.Executor):
 
     supports_many = True
     supports_client_id = True
-    cannot = {
-        "supports_meta": "A message has no headers, and an argument would reach the function.",
-        "transactional": "A storage in SQL has a connection of its own.",
-    }
+    #: Of a Huey with `install_scopes()`.
+    supports_meta = True
+    cannot = {"transactional": "A storage in SQL has a connection of its own."}
 
     @airlock.hookimpl
     def dispatch(self, intent: Intent) -> HueyExecutor | None:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airlock_huey.checking import check_kind
+from airlock_huey.envelopes import with_meta
+from airlock_huey.execution import has_scopes
 from airlock_huey.kinds import is_chord, is_task, wrapper_in
 
 if TYPE_CHECKING:
@@ -60,14 +62,22 @@ def message_of(intent: Intent, huey: Any) -> Any:
 
 
 def _send_now(intent: Intent, huey: Any) -> Any:
-    message = message_of(intent, huey)
+    message = _sealed(intent, huey)
     return _receipt(huey, message, huey.enqueue(message))
 
 
 def _collect(intent: Intent, collector: Collector) -> tuple[Any, list[Command]]:
-    message = message_of(intent, collector.huey)
+    message = _sealed(intent, collector.huey)
     result, commands = collector.collect(message)
     return _receipt(collector.huey, message, result), commands
+
+
+def _sealed(intent: Intent, huey: Any) -> Any:
+    """Make the message, with the intent's `meta` where the consumer can take that out again."""
+    message = message_of(intent, huey)
+    if intent.has_meta and has_scopes(huey):
+        return with_meta(message, intent.meta)
+    return message
 
 
 def _receipt(huey: Any, message: Any, result: Any) -> Any:

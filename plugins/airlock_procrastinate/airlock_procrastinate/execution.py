@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import airlock
+from airlock_procrastinate.envelopes import opened
 
 
 async def scoped_jobs(call_next: Callable[[], Awaitable[Any]], context: Any, worker: Any) -> Any:
@@ -13,7 +14,8 @@ async def scoped_jobs(call_next: Callable[[], Awaitable[Any]], context: Any, wor
 
     What a task enqueues leaves when it has succeeded. What it raises discards that, `JobRetry` and
     an abort included. An error of the flush is the job's own: it fails, and is retried as its
-    `retry` says.
+    `retry` says. What plugins carry along, such as a request id, travels with the jobs of an app
+    that has this in its `worker_defaults`, and is in place around each.
 
     Args:
         call_next: runs the job.
@@ -23,5 +25,6 @@ async def scoped_jobs(call_next: Callable[[], Awaitable[Any]], context: Any, wor
     Returns:
         What the task returned.
     """
-    async with airlock.scope(name=f"job {context.job.task_name}"):
-        return await call_next()
+    with opened(context.job.task_kwargs) as meta, airlock.received(meta):
+        async with airlock.scope(name=f"job {context.job.task_name}"):
+            return await call_next()

@@ -35,11 +35,10 @@ class ProcrastinateExecutor(airlock.Executor):
     """
 
     supports_many = True
+    #: Of an app with `scoped_jobs` in its `worker_defaults`.
+    supports_meta = True
     transactional = True
-    cannot = {
-        "supports_client_id": "The id of a job is a number that the database chooses.",
-        "supports_meta": "A job has no headers, and an argument would reach the function.",
-    }
+    cannot = {"supports_client_id": "The id of a job is a number that the database chooses."}
 
     def __init__(self, connection: Any = None) -> None:
         """Keep the connection."""

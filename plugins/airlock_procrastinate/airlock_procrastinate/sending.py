@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airlock import IntentError
 from airlock_procrastinate.arguments import named_arguments
+from airlock_procrastinate.envelopes import META, carries_meta
+from airlock_procrastinate.execution import scoped_jobs
 from airlock_procrastinate.kinds import is_deferrer, manager_of
 
 if TYPE_CHECKING:
@@ -62,5 +64,7 @@ def _job_of(intent: Intent) -> Any:
     options = {
         name: value for name, value in intent.dispatch_options.items() if name != "connection"
     }
+    if intent.has_meta and carries_meta(intent.task, scoped_jobs):
+        arguments[META] = dict(intent.meta)
     # As `task_kwargs`, and not to make_new_job(): the function may have a parameter `self`.
     return intent.task.configure(**options, task_kwargs=arguments).job

@@ -27,13 +27,36 @@ class ScopedJob(Job):
         return self._awaited(function) if is_coroutine_function(function) else function
 
     def perform(self) -> Any:
-        """Perform the job, and flush what it has enqueued."""
-        if is_coroutine_function(super().func):
-            return super().perform()
-        with airlock.scope(name=self._scope_name) as scope:
-            result = super().perform()
-            _discard_if_retried(scope, result)
-        return result
+        """Perform the job with what its `meta` has brought, and flush what it has enqueued."""
+        with airlock.received(self.meta):
+            if is_coroutine_function(super().func):
+                return super().perform()
+            with airlock.scope(name=self._scope_name) as scope:
+                result = super().perform()
+                _discard_if_retried(scope, result)
+            return result
+
+    @property
+    def success_callback(self) -> Any:
+        """What `on_success` names; it finds in place what the job's `meta` has brought."""
+        return self._receiving(super().success_callback)
+
+    @property
+    def failure_callback(self) -> Any:
+        """What `on_failure` names; it finds in place what the job's `meta` has brought."""
+        return self._receiving(super().failure_callback)
+
+    def _receiving(self, callback: Any) -> Any:
+        # RQ itself refuses a coroutine function, which it must be able to see.
+        if callback is None or is_coroutine_function(callback):
+            return callback
+
+        @wraps(callback)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with airlock.received(self.meta):
+                return callback(*args, **kwargs)
+
+        return call
 
     def _awaited(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)

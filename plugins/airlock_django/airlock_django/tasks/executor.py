@@ -23,9 +23,10 @@ class DjangoTasksExecutor(airlock.Executor):
     # Both with the database backend; others take one at a time, after the commit.
     supports_many = True
     transactional = True
+    #: To a backend whose `task_class` has `ScopedTaskMixin`.
+    supports_meta = True
     cannot = {
-        "supports_client_id": "The database backend does; all others pick an id in `enqueue()`.",
-        "supports_meta": "A task has no headers, and an argument would reach the function.",
+        "supports_client_id": "The database backend does; all others pick an id in `enqueue()`."
     }
 
     @airlock.hookimpl

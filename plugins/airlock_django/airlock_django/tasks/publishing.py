@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airlock import Failure, Scope
+from airlock_django.tasks.execution import sent_kwargs
 from airlock_django.tasks.kinds import backends_of
 from airlock_django.tasks.letters import ROWS, Letter
 
@@ -78,7 +79,7 @@ def _enqueue(letter: Letter) -> Any:
     backends_of(letter.task)[letter.backend.alias] = letter.backend
     intent = letter.intent
     with Scope(name=f"task {intent.name}") as scope:
-        result = letter.task.enqueue(*intent.args, **intent.kwargs)
+        result = letter.task.enqueue(*intent.args, **sent_kwargs(intent, letter.task))
         if getattr(result, "status", None) == "FAILED":
             scope.discard()
     return result

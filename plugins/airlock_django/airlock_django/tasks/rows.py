@@ -10,6 +10,7 @@ from django.db import DataError, IntegrityError, connections, router, transactio
 from django.db.models.signals import post_save, pre_save
 
 from airlock import Failure
+from airlock_django.tasks.execution import sent_kwargs
 from airlock_django.tasks.kinds import normalize, writes_rows
 from airlock_django.tasks.options import prepared
 
@@ -50,7 +51,7 @@ def make(intent: Intent, task: Any, backend: Any) -> Any:
     """
     row = _model()(
         id=UUID(intent.id),
-        args_kwargs=normalize(task, {"args": intent.args, "kwargs": intent.kwargs}),
+        args_kwargs=normalize(task, {"args": intent.args, "kwargs": sent_kwargs(intent, task)}),
         priority=task.priority,
         task_path=task.module_path,
         queue_name=task.queue_name,
