@@ -26,6 +26,7 @@ from airlock_core.errors import (
     VerdictError,
 )
 from airlock_core.executors import Executor, ExecutorWrapper, sync_executor
+from airlock_core.findings import Finding
 from airlock_core.hookspecs import hookimpl
 from airlock_core.intents import Hold, Intent
 from airlock_core.observing import Observer
@@ -65,6 +66,7 @@ __all__ = [
     "ExecutorWrapper",
     "Exit",
     "Failure",
+    "Finding",
     "FlushLoopError",
     "Hold",
     "Intent",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
+import sys
 from collections.abc import Sequence
-from typing import Any
+from contextlib import redirect_stdout
 
-from airlock_core.errors import PluginError, PluginWarning
-from airlock_core.loading import choice, required
-from airlock_core.plugins import manager
+from airlock_core import doctor, reports
+from airlock_core.errors import ConfigurationError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,79 +19,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `airlock`; by default those of the process.
 
     Returns:
-        The exit code: 0, or 1 where a plugin failed or a required one is missing.
+        The exit code: 0, or 1 where something is wrong. Wrong words exit with 2.
     """
     parser = argparse.ArgumentParser(prog="airlock", description=__doc__)
+    parser.add_argument("--version", action="version", version=reports.version())
     commands = parser.add_subparsers(dest="command", required=True)
-    plugins = commands.add_parser(
-        "plugins", help="list the plugins, their versions and hooks, and those that failed"
-    )
-    plugins.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    _add_plugins(commands.add_parser("plugins", help=_plugins.__doc__))
+    _add_doctor(commands.add_parser("doctor", help=_doctor.__doc__))
     chosen = parser.parse_args(arguments)
-    report = plugin_report()
-    print(json.dumps(report, indent=2) if chosen.json else _as_text(report))
+    try:
+        code: int = chosen.run(chosen)
+    except ConfigurationError as error:
+        parser.error(str(error))
+    return code
+
+
+def _add_plugins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=_plugins)
+
+
+def _plugins(chosen: argparse.Namespace) -> int:
+    """List the plugins, their versions and hooks, and those that failed."""
+    report = reports.plugin_report()
+    print(json.dumps(report, indent=2) if chosen.json else reports.plugins_as_text(report))
     return 1 if report["failures"] or report["missing"] else 0
 
 
-def plugin_report() -> dict[str, Any]:
-    """Collect what is loaded and what is not."""
-    missing = ""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)  # they are in the report
-        try:
-            manager.load()
-        except PluginError as error:
-            missing = str(error)
-    return {
-        "plugins": [
-            {
-                "name": name,
-                "distribution": manager.installed[name].distribution,
-                "version": manager.installed[name].version,
-                "executor": callable(plugin),
-                "hooks": sorted(manager.hooks_of(plugin)),
-            }
-            for name, plugin in manager
-            if name in manager.installed
-        ],
-        "failures": [
-            {"name": f.name, "distribution": f.distribution, "error": repr(f.error)}
-            for f in manager.failures
-        ],
-        "missing": missing,
-        "AIRLOCK_PLUGINS": choice(),
-        "AIRLOCK_REQUIRE": list(required()),
-    }
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--app", metavar="MODULE:NAME", help="import this first, such as shop.celery:app"
+    )
+    parser.add_argument(
+        "--ignore", metavar="ID", action="append", default=[], help="leave out a finding"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.set_defaults(run=_doctor)
 
 
-def _as_text(report: dict[str, Any]) -> str:
-    rows = [("plugin", "distribution", "version", "executor", "hooks")]
-    rows += [
-        (
-            entry["name"],
-            entry["distribution"],
-            entry["version"],
-            "yes" if entry["executor"] else "",
-            ", ".join(entry["hooks"]),
-        )
-        for entry in report["plugins"]
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    if not report["plugins"]:
-        lines = ["no plugin is loaded"]
-    if report["AIRLOCK_PLUGINS"] is not None:
-        lines.append(f"AIRLOCK_PLUGINS={report['AIRLOCK_PLUGINS']}")
-    lines += [
-        f"FAILED  {failure['name']} of {failure['distribution']}: {failure['error']}"
-        for failure in report["failures"]
-    ]
-    if report["missing"]:
-        lines.append(f"MISSING  {report['missing']}")
-    return "\n".join(lines)
+def _doctor(chosen: argparse.Namespace) -> int:
+    """Name what is wrong: versions, plugins, variables, settings that can lose messages."""
+    with redirect_stdout(sys.stderr):  # an application that prints is no part of the report
+        found = doctor.examine(chosen.app, chosen.ignore)
+    print(reports.findings_as_json(found) if chosen.json else reports.findings_as_text(found))
+    return 1 if any(finding.is_problem for finding in found) else 0
 
 
 if __name__ == "__main__":

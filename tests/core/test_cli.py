@@ -1,4 +1,4 @@
-"""`airlock plugins`: what is installed, and what is wrong with it."""
+"""`airlock plugins`, and what is common to the commands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import airlock
 from airlock_core.cli import main
 
 
@@ -96,8 +97,28 @@ def test_python_m_airlock_is_the_command():
     assert "plugins" in run.stdout
 
 
+@pytest.mark.parametrize("words", [[], ["plugin"], ["doctor", "--jso", "x"], ["plugins", "celery"]])
+def test_wrong_words(words, capsys):
+    """The exit code is 2, and the usage is shown."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: airlock")
+
+
 def test_a_wrong_command_says_what_there_is(capsys):
     """argparse lists the commands."""
     with pytest.raises(SystemExit):
         main(["plugin"])
-    assert "plugins" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "plugins" in said
+    assert "doctor" in said
+
+
+def test_the_version(capsys):
+    """`airlock --version` names that of airlock and of Python, for a report of an error."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert capsys.readouterr().out.startswith(f"airlock {airlock.__version__}, Python {python}")

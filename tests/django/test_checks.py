@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -197,3 +201,84 @@ def test_the_import_paths_of_the_integration(run_django: Any) -> None:
     assert "no issues" in done.stdout
     done = run_django("check", settings=names + "    AIRLOCK = {'EXECUTER': None}")
     assert "(airlock.E002)" in done.stderr
+
+
+PLUGIN = """
+    import airlock
+    from airlock_core.findings import Finding
+
+    class Shop(airlock.Policy):
+        def findings(self):
+            yield Finding("shop.W001", "warning", "The till is open.", "Close it.")
+            yield Finding("shop.I001", "info", "It is late.", "Go home.")
+
+    airlock.register(Shop())
+"""
+
+
+@pytest.mark.parametrize(("debug", "says"), [("False", True), ("True", False)])
+def test_what_plugins_find(run_django: Any, debug: str, says: bool) -> None:
+    """It is among the checks, in production; and Django can silence it."""
+    names = f"DEBUG = {debug}\nimport project_plugin\nSILENCED_SYSTEM_CHECKS = ['shop.I001']"
+    done = run_django("check", settings=names, files={"project_plugin.py": PLUGIN})
+    assert done.returncode == 0, done.stderr
+    found = "(shop.W001) The till is open." in done.stderr and "HINT: Close it." in done.stderr
+    assert found is says
+    assert "It is late." not in done.stderr
+
+
+def doctor(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`airlock doctor` in the folder of a project, with no plugin but that for Django."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "airlock", "doctor"],
+        cwd=folder,
+        env={**os.environ, "AIRLOCK_PLUGINS": "django", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_doctor_runs_the_checks(run_django: Any, tmp_path: Path) -> None:
+    """Settings and the order of middleware, but for what Django is told to keep silent about."""
+    session = "django.contrib.sessions.middleware.SessionMiddleware"
+    run_django(
+        "check",
+        settings=f"""
+            INSTALLED_APPS = ["airlock_django"]
+            MIDDLEWARE = {[OURS, session]!r}
+            AIRLOCK = {{"EXECUTER": None}}
+        """,
+    )
+    done = doctor(tmp_path, DJANGO_SETTINGS_MODULE="project_settings")
+    assert done.returncode == 1, done.stderr
+    assert "ERROR    airlock.E002  AIRLOCK has no key 'EXECUTER'." in done.stdout
+    assert "WARNING  airlock.W002  AirlockMiddleware stands above" in done.stdout
+    assert done.stdout.endswith("2 problems\n")
+    with (tmp_path / "project_settings.py").open("a") as settings:
+        settings.write("SILENCED_SYSTEM_CHECKS = ['airlock.W002', 'airlock.E002']\n")
+    done = doctor(tmp_path, DJANGO_SETTINGS_MODULE="project_settings")
+    assert (done.returncode, done.stdout) == (0, "no problem\n"), done.stderr
+
+
+def test_the_doctor_where_airlock_is_no_app(run_django: Any, tmp_path: Path) -> None:
+    """W004: the settings would have no effect."""
+    run_django("check", settings="INSTALLED_APPS = []")
+    done = doctor(tmp_path, DJANGO_SETTINGS_MODULE="project_settings")
+    assert done.returncode == 1, done.stderr
+    assert "airlock.W004  airlock_django is not in INSTALLED_APPS" in done.stdout
+
+
+def test_the_doctor_without_django(tmp_path: Path) -> None:
+    """Where no settings are named, Django is not asked."""
+    done = doctor(tmp_path, DJANGO_SETTINGS_MODULE="")
+    assert (done.returncode, done.stdout) == (0, "no problem\n"), done.stderr
+
+
+def test_the_doctor_with_settings_that_cannot_be_read(tmp_path: Path) -> None:
+    """It is a finding, and no crash."""
+    done = doctor(tmp_path, DJANGO_SETTINGS_MODULE="no_such_settings")
+    assert done.returncode == 1
+    assert "airlock.core.E005  The plugin 'django' could not examine" in done.stdout
+    assert "no_such_settings" in done.stdout

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airlock_celery.application import production_app
 from airlock_celery.executor import CeleryExecutor, celery_executor
 from airlock_celery.intercept import install_global_intercept, uninstall_global_intercept
+from airlock_celery.receiving import install_context
 
 if TYPE_CHECKING:
     from airlock_celery.shim import LegacyTaskShim
@@ -19,7 +21,9 @@ __all__ = [
     "CeleryExecutor",
     "LegacyTaskShim",
     "celery_executor",
+    "install_context",
     "install_global_intercept",
+    "production_app",
     "uninstall_global_intercept",
 ]
 

@@ -130,9 +130,10 @@ def _connection(app: Any, timeout: float) -> Any:
     names = _TIMEOUTS.get(connection.transport.driver_type)
     if names is None:
         return None
+    given = app.conf.broker_transport_options
     return app.connection_for_write(
         connect_timeout=min(timeout, app.conf.broker_connection_timeout or timeout),
-        transport_options={**dict.fromkeys(names, timeout), **app.conf.broker_transport_options},
+        transport_options={name: min(timeout, given.get(name) or timeout) for name in names},
     )
 
 

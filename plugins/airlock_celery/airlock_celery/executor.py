@@ -16,6 +16,7 @@ from airlock_core import configuration
 
 if TYPE_CHECKING:
     from airlock import Intent
+    from airlock_core.findings import Finding
 
 
 class CeleryExecutor(airlock.Executor):
@@ -79,6 +80,12 @@ class CeleryExecutor(airlock.Executor):
     def linked(self, options: Mapping[str, Any]) -> Iterable[Any]:
         """List the callbacks in dispatch options."""
         return linked(options)
+
+    def findings(self) -> Iterator[Finding]:
+        """Name the settings of the apps in this process with which messages can be lost."""
+        from airlock_celery.losses import findings_of_process
+
+        return findings_of_process()
 
 
 #: The one that entry point `celery` registers.

@@ -29,6 +29,7 @@ class AirlockConfig(AppConfig):
         register(checks.check_settings, "airlock")
         register(checks.check_middleware, "airlock")
         register(checks.check_databases, "airlock")
+        register(checks.check_plugins, "airlock")
         register(check_tasks, "airlock")
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Info, Warning
+from django.core.checks import ERROR, INFO, WARNING, CheckMessage, Error, Info, Warning
 
 from airlock import ConfigurationError, Policy, Scope
 from airlock_core.configuration import checked
+from airlock_core.findings import Finding, Level, findings
 from airlock_django import settings as airlock_settings
 from airlock_django.settings import DEFAULTS, imported
 
@@ -115,6 +117,7 @@ _VALUES: dict[str, Callable[[Any], None]] = {
     "BROKER_TIMEOUT": _broker_timeout,
     "DISCARD_FROM_STATUS": _status,
     "RAISE_DISPATCH_ERRORS": _boolean,
+    "REPORT_ARGUMENTS": _boolean,
 }
 
 
@@ -181,3 +184,55 @@ def check_databases(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
         for alias, database in settings.DATABASES.items()
         if database.get("AUTOCOMMIT") is False and (using is None or alias in using)
     ]
+
+
+_LEVELS = {"error": ERROR, "warning": WARNING, "info": INFO}
+_NAMES: dict[int, Level] = {ERROR: "error", WARNING: "warning", INFO: "info"}
+
+
+def check_plugins(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What other plugins find, such as settings of a queue with which messages can be lost.
+
+    With `DEBUG`, and while tests run, nothing: such settings are those of production.
+    """
+    from django.conf import settings
+
+    from airlock_django.plugin import plugin
+
+    if settings.DEBUG or airlock_settings.tests_run():
+        return []
+    return [
+        CheckMessage(_LEVELS[found.level], found.text, hint=found.remedy, id=found.id)
+        for found in findings(without=plugin)
+    ]
+
+
+def findings_of_django() -> Iterator[Finding]:
+    """Run airlock's own checks for `airlock doctor`, where Django's settings are known.
+
+    Django is set up first, which may also make the queue's app.
+    """
+    from django.apps import apps
+    from django.conf import settings
+
+    from airlock_django.tasks.checks import check_tasks
+
+    if not (settings.configured or os.environ.get("DJANGO_SETTINGS_MODULE")):
+        return
+    if not apps.ready:
+        import django
+
+        django.setup()
+    if not apps.is_installed("airlock_django"):
+        yield Finding(
+            "airlock.W004",
+            "warning",
+            "airlock_django is not in INSTALLED_APPS, so AIRLOCK in the settings does nothing.",
+            'Add "airlock_django", or uninstall airlock-django.',
+        )
+        return
+    for check in (check_settings, check_middleware, check_databases, check_tasks):
+        for message in check(None):
+            if not message.is_silenced():
+                level = _NAMES[message.level]
+                yield Finding(message.id or "", level, message.msg, message.hint or "")

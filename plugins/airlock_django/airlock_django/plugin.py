@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 from asyncio import _get_running_loop
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from airlock import Intent, IntentError, Scope, hookimpl
+
+if TYPE_CHECKING:
+    from airlock_core.findings import Finding
 
 
 class DjangoPlugin:
@@ -43,6 +46,12 @@ class DjangoPlugin:
                     "Use transaction.atomic(), or leave that database out: "
                     "airlock.scope(using=[...]) or AIRLOCK['USING']."
                 )
+
+    def findings(self) -> Iterator[Finding]:
+        """Run airlock's system checks for `airlock doctor`."""
+        from airlock_django.checks import findings_of_django
+
+        return findings_of_django()
 
 
 def open_connections(connections: Any) -> Iterable[Any]:
