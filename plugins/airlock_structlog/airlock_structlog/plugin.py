@@ -65,7 +65,8 @@ class StructlogPlugin(StructlogPropagator, airlock.Observer):
             if event := _EVENTS.get(intent.state):
                 log("info", event, partial(_settled, intent, scope))
             elif intent.state in _FAILURES:
-                error = repr(intent.outcome.error) if intent.outcome else ""
+                # Its class alone: a message may show an argument, or a password in an address.
+                error = type(intent.outcome.error).__qualname__ if intent.outcome else ""
                 failed.setdefault((intent.state, error), []).append(intent)
         for (state, error), group in failed.items():
             log("error", _FAILURES[state], partial(_failed, group, error, scope))
