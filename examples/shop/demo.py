@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from uuid import uuid4
 
 from backstage.checks import Check, Played, Reading, whole_checks
 from backstage.page import Page
@@ -24,14 +25,16 @@ from backstage.stage import Stage
 def play(scenario: Scenario, stage: Stage) -> Played:
     """Do to the shop what the scenario says, and look at it right afterwards."""
     before = len(stage.evidence.asked())
-    printed = ""
+    brought = printed = ""
     if isinstance(scenario.act, Request):
-        answer = f"status {stage.post(scenario.act.path, scenario.act.form)}"
+        brought = uuid4().hex
+        answer = f"status {stage.post(scenario.act.path, scenario.act.form, brought)}"
     else:
         code, printed = stage.manage(*scenario.act.arguments)
         answer = f"exit code {code}"
     return Played(
         scenario,
+        brought,
         answer,
         tuple(line.strip() for line in printed.splitlines()),
         {name: tuple(stage.evidence.rows(QUERIES[name])) for name in scenario.rows},
@@ -82,7 +85,8 @@ def run(folder: Path, queue: str, patience: float, page: Page) -> None:
     start = time.monotonic()
     try:
         with stage:
-            page.line(f"The shop is open after {time.monotonic() - start:.1f} s. {_players(queue)}")
+            page.line(f"The shop is open after {time.monotonic() - start:.1f} s.")
+            page.line(_players(queue))
             page.line(_others(queue))
             played = [play(scenario, stage) for scenario in scenarios(queue)]
             stage.wait_for_worker(patience)

@@ -21,7 +21,8 @@ class Ended:
 
     Attributes:
         code: its exit code.
-        output: what it printed, with one space where there were more.
+        output: what it printed, with one space where there were more, and ID for each
+            correlation id beside an order.
         errors: what it printed to standard error.
         left_over: the files in the temporary folder.
     """
@@ -84,7 +85,8 @@ class Demo:
             finally:
                 process.terminate()  # ends what it has started, too
         left_over = list(self.temporary.iterdir())
-        return Ended(process.returncode, re.sub(" +", " ", output), errors, left_over)
+        output = re.sub(r"\b(T-\d) [0-9a-f]{6}\b", r"\1 ID", re.sub(" +", " ", output))
+        return Ended(process.returncode, output, errors, left_over)
 
 
 @pytest.fixture

@@ -7,27 +7,27 @@ import sys
 
 
 def test_the_demo_passes(demo, queue):
-    """What must leave is executed once, beside its row; all else is held back; nothing is left."""
+    """What must leave is executed once, beside its row, under its id; all else is held back."""
     done = demo.play("--queue", queue)
 
     assert done.code == 0, done.output + done.errors
     for line in (
-        "send_confirmation T-1 Order.save left once, row there PASS",
-        "notify_warehouse T-1 Order.save left once, row there PASS",
-        "add_loyalty_points T-1 LoyaltyEntry.save left once, row there PASS",
+        "send_confirmation T-1 ID Order.save left once, row and id PASS",
+        "notify_warehouse T-1 ID Order.save left once, row and id PASS",
+        "add_loyalty_points T-1 ID LoyaltyEntry.save left once, row and id PASS",
         "card=broken → status 500 PASS",
-        "send_confirmation T-2 Order.save discarded: response 500 never PASS",
-        "add_loyalty_points T-2 LoyaltyEntry.save discarded: response 500 never PASS",
-        "send_confirmation T-3 Order.save left once, row there PASS",
-        "add_loyalty_points T-3 LoyaltyEntry.save rolled back never PASS",
-        "send_confirmation T-4 Order.save denied by BlockTasks never PASS",
+        "send_confirmation T-2 ID Order.save discarded: response 500 never PASS",
+        "add_loyalty_points T-2 ID LoyaltyEntry.save discarded: response 500 never PASS",
+        "send_confirmation T-3 ID Order.save left once, row and id PASS",
+        "add_loyalty_points T-3 ID LoyaltyEntry.save rolled back never PASS",
+        "send_confirmation T-4 ID Order.save denied by BlockTasks never PASS",
         "blocks orders.tasks.send_confirmation",
-        "add_loyalty_points T-4 LoyaltyEntry.save left once, row there PASS",
+        "add_loyalty_points T-4 ID LoyaltyEntry.save left once, row and id PASS",
         f"│ orders.tasks.send_reminder: would leave through {queue}",
-        "send_reminder T-4 Order.remind discarded: dry run never PASS",
-        "send_reminder T-4 Order.remind left once, row there PASS",
+        "send_reminder T-4 ID Order.remind discarded: dry run never PASS",
+        "send_reminder T-4 ID Order.remind left once, row and id PASS",
         "asked for: 18 left: 10 held back: 8 executed: 10",
-        "PASS: all 38 checks",
+        "PASS: all 39 checks",
     ):
         assert done.shows(line), f"{line!r} is not in\n{done.output}"
     assert "FAIL" not in done.output

@@ -33,9 +33,9 @@ def test_what_a_task_asks_for_leaves_when_it_succeeds(changed, queue):
 
     assert done.code == 1, done.output + done.errors
     for line in (
-        "notify_warehouse T-1 Order.save left once, it failed FAIL",
-        "notify_warehouse T-3 Order.save left once, it failed FAIL",
-        "notify_warehouse T-4 Order.save left once, row there PASS",
+        "notify_warehouse T-1 ID Order.save left once, it failed FAIL",
+        "notify_warehouse T-3 ID Order.save left once, it failed FAIL",
+        "notify_warehouse T-4 ID Order.save left once, row and id PASS",
     ):
         assert done.shows(line), f"{line!r} is not in\n{done.output}"
     # Beyond what the requests and the command have sent, which each check counts for itself:

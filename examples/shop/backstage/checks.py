@@ -32,6 +32,7 @@ class EffectSeen:
 
     task: str
     order: str
+    correlation_id: str
     asked_in: str
     outcome: str
     sent: int
@@ -43,15 +44,16 @@ class EffectSeen:
         return self.sent > 0
 
 
-def must_be(effect: Effect) -> EffectSeen:
+def must_be(effect: Effect, correlation_id: str) -> EffectSeen:
     """Say what must be seen of an effect: it leaves and is executed once, or neither."""
     return EffectSeen(
         effect.task,
         effect.order,
+        correlation_id,
         effect.asked_in,
         effect.outcome,
         int(effect.leaves),
-        "once, row there" if effect.leaves else "never",
+        "once, row and id" if effect.leaves else "never",
     )
 
 
@@ -68,19 +70,24 @@ class Reading:
         self.executed = Counter(line["id"] for line in self._executed)
         self.names = {line["id"]: f"{line['task']} {line['order']}" for line in self._executed}
         self.waiting = evidence.waiting()
+        self._logged = Counter(
+            (line["event"], line.get("order"), line.get("correlation_id"))
+            for line in evidence.logged()
+        )
 
-    def effect(self, intent: dict[str, str]) -> EffectSeen:
+    def effect(self, intent: dict[str, str], correlation_id: str) -> EffectSeen:
         """Put together what was seen of one intent, under its one id."""
         return EffectSeen(
-            intent["task"].rpartition(".")[2],
+            _function(intent),
             intent["order"],
+            correlation_id,
             intent["origin"].rpartition(" in ")[2],
             intent["outcome"],
             self.sent[intent["id"]],
-            self._worker(intent),
+            self._worker(intent, correlation_id),
         )
 
-    def _worker(self, intent: dict[str, str]) -> str:
+    def _worker(self, intent: dict[str, str], correlation_id: str) -> str:
         runs = [line for line in self._executed if line["id"] == intent["id"]]
         if not runs:
             return "never"
@@ -91,18 +98,34 @@ class Reading:
             return f"{times}, it failed"
         if {(run["task"], run["order"]) for run in runs} != {(intent["task"], intent["order"])}:
             return f"{times}, ANOTHER TASK"
-        return f"{times}, row there"
+        if self._logged[_function(intent), intent["order"], correlation_id] != len(runs):
+            return f"{times}, NOT ITS ID"
+        return f"{times}, row and id"
+
+
+def _function(intent: dict[str, str]) -> str:
+    return intent["task"].rpartition(".")[2]
 
 
 @dataclass(frozen=True)
 class Played:
-    """A scenario that was played: what came back, and what was there right afterwards."""
+    """A scenario that was played: what came back, and what was there right afterwards.
+
+    Attributes:
+        brought: the correlation id that the request brought; a command brings none.
+    """
 
     scenario: Scenario
+    brought: str
     answer: str
     printed: tuple[str, ...]
     rows: dict[str, tuple[str, ...]]
     audit: tuple[dict[str, Any], ...]
+
+    @property
+    def correlation_id(self) -> str:
+        """The id that must be found: the one that was brought, or that a command gave itself."""
+        return self.brought or "".join(line["correlation_id"] for line in self.audit)
 
     def answer_check(self) -> Check:
         """Check the status of the response, or the exit code."""
@@ -122,8 +145,12 @@ class Played:
 
     def effect_checks(self, reading: Reading) -> list[Check]:
         """Check each effect that was asked for, and that each was asked for."""
-        found = [reading.effect(intent) for line in self.audit for intent in line["intents"]]
-        expected = [must_be(effect) for effect in self.scenario.effects]
+        found = [
+            reading.effect(intent, line["correlation_id"])
+            for line in self.audit
+            for intent in line["intents"]
+        ]
+        expected = [must_be(effect, self.correlation_id) for effect in self.scenario.effects]
         length = max(len(found), len(expected))
         pad: list[None] = [None] * length
         pairs = zip([*found, *pad][:length], [*expected, *pad][:length], strict=True)
@@ -140,6 +167,7 @@ def whole_checks(reading: Reading, played: list[Played]) -> dict[str, Check]:
     intents = [intent for one in played for line in one.audit for intent in line["intents"]]
     names = reading.names | {one["id"]: f"{one['task']} {one['order']}" for one in intents}
     left = Counter(intent["id"] for intent in intents if intent["state"] == "dispatched")
+    ids = Counter(one.correlation_id for one in played)
 
     def same_as_left(counted: Counter[str]) -> Check:
         differences = (
@@ -157,4 +185,7 @@ def whole_checks(reading: Reading, played: list[Played]) -> dict[str, Check]:
             reading.executed
         ),
         "no message is left in the queue": Check(reading.waiting, 0),
+        "each request and each run of the command had a correlation id of its own": Check(
+            tuple(id_ for id_, count in ids.items() if count > 1), ()
+        ),
     }

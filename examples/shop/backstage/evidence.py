@@ -35,6 +35,11 @@ class Evidence:
         """Return what the worker has executed, from the worker's audit."""
         return self._lines("executed.jsonl")
 
+    def logged(self) -> list[dict[str, Any]]:
+        """Return the lines of JSON among what the worker has logged."""
+        lines = (self._folder / "worker.log").read_text(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith('{"')]
+
     def sent(self) -> list[str]:
         """Return the task id of each message that the broker was given."""
         return self._queue.sent()

@@ -6,8 +6,9 @@ from typing import Any
 from backstage.checks import Check, EffectSeen
 
 WIDTH = 100
-COLUMNS = (18, 5, 17, 22, 18)
-HEADINGS = ("asked for", "order", "asked for in", "left, or held back", "the worker ran it")
+COLUMNS = (18, 10, 17, 23, 16)
+HEADINGS = ("asked for", "order, id", "asked for in", "left, or held back", "the worker ran it")
+SHORT = 6  # characters of an id that a cell has room for
 
 
 class Page:
@@ -53,7 +54,7 @@ class Page:
     def _checked(self, text: str, check: Check) -> None:
         self.checks += 1
         self.failed += not check.passed
-        self.line(f"{text:{WIDTH - 6}}  {'PASS' if check.passed else 'FAIL'}")
+        self.line(f"{text:{WIDTH - 5}} {'PASS' if check.passed else 'FAIL'}")
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -65,7 +66,8 @@ def _cells(seen: EffectSeen) -> tuple[str, ...]:
     outcome, why = seen.outcome, ""
     if len(outcome) > len("discarded: response 500"):  # the reason has a line of its own
         outcome, _, why = outcome.partition(": ")
-    return seen.task, seen.order, seen.asked_in, _fate(outcome, seen.sent), seen.worker, why
+    order = f"{seen.order} {seen.correlation_id[:SHORT]}"
+    return seen.task, order, seen.asked_in, _fate(outcome, seen.sent), seen.worker, why
 
 
 def _fate(outcome: str, sent: int) -> str:
@@ -76,8 +78,8 @@ def _fate(outcome: str, sent: int) -> str:
 
 
 def _sentence(effect: EffectSeen) -> str:
-    _, _, _, fate, worker, why = _cells(effect)
-    return f"{effect.task} {effect.order} in {effect.asked_in}: {fate}{why and ': '}{why}; {worker}"
+    task, order, asked_in, fate, worker, why = _cells(effect)
+    return f"{task} {order} in {asked_in}: {fate}{why and ': '}{why}; {worker}"
 
 
 def _shown(value: Any) -> str:

@@ -57,9 +57,9 @@ class Stage:
         return self
 
     def _open(self) -> None:
-        code, output = self.manage("migrate", "--verbosity=0")
+        code, _ = self.manage("migrate", "--verbosity=0")
         if code:
-            raise DemoError(f"the database could not be made:\n{output}")
+            raise DemoError("the database could not be made: see commands.log")
         self.queue.prepare()
         if (redis := self.queue.server) is not None:
             self._environment["SHOP_REDIS_URL"] = redis.url
@@ -84,13 +84,17 @@ class Stage:
         self._keeper.watch(program.group)
         return program
 
-    def post(self, path: str, form: Mapping[str, str]) -> int:
-        """Send a request and return the status of the response."""
-        body = urllib.parse.urlencode(form).encode()
+    def post(self, path: str, form: Mapping[str, str], correlation_id: str) -> int:
+        """Send a request with its correlation id, and return the status of the response."""
+        request = urllib.request.Request(
+            self.url + path,
+            urllib.parse.urlencode(form).encode(),
+            {"X-Correlation-ID": correlation_id},
+        )
         # No proxy: the server is on this machine, whatever the environment says.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(self.url + path, body, timeout=ANSWER_SECONDS) as response:
+            with opener.open(request, timeout=ANSWER_SECONDS) as response:
                 return int(response.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -99,20 +103,24 @@ class Stage:
             raise DemoError(f"POST {path} was not answered: {error}") from error
 
     def manage(self, *arguments: str) -> tuple[int, str]:
-        """Run a command of `manage.py`; return its exit code, and what it printed."""
+        """Run a command of `manage.py`; return its exit code, and what it printed.
+
+        What it logs, and its errors, are in a log of their own.
+        """
         try:
-            done = subprocess.run(
-                [sys.executable, "manage.py", *arguments],
-                cwd=SHOP,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=ANSWER_SECONDS,
-                text=True,
-            )
+            with (self.folder / "commands.log").open("ab") as log:
+                done = subprocess.run(
+                    [sys.executable, "manage.py", *arguments],
+                    cwd=SHOP,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    timeout=ANSWER_SECONDS,
+                    text=True,
+                )
         except subprocess.TimeoutExpired as error:
-            raise DemoError(f"manage.py {arguments[0]} did not end: {error.output}") from error
+            raise DemoError(f"manage.py {arguments[0]} did not end: see commands.log") from error
         return done.returncode, done.stdout
 
     def wait_for_worker(self, seconds: float) -> None:
@@ -141,7 +149,7 @@ class Stage:
     def logs(self, lines: int = 40) -> str:
         """Return the last lines of each log."""
         parts = []
-        for program in self._programs:
-            last = program.log.read_text(errors="replace").splitlines()[-lines:]
-            parts += [f"--- the end of {program.log.name}", *last]
+        for log in sorted(self.folder.glob("*.log")):
+            last = log.read_text(errors="replace").splitlines()[-lines:]
+            parts += [f"--- the end of {log.name}", *last]
         return "\n".join(parts)

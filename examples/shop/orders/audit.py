@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.conf import settings
+from structlog.contextvars import get_contextvars
 
 import airlock
 
@@ -18,7 +19,7 @@ def report(scope: airlock.Scope) -> None:
     """Report what a scope was asked for, and what has become of each intent.
 
     Args:
-        scope: a scope that has ended.
+        scope: a scope that has ended, under the correlation id that is still bound.
     """
     intents = [
         {
@@ -31,4 +32,5 @@ def report(scope: airlock.Scope) -> None:
         }
         for intent in scope.intents
     ]
-    write("asked.jsonl", work=scope.name, intents=intents)
+    id = get_contextvars()["correlation_id"]
+    write("asked.jsonl", work=scope.name, correlation_id=id, intents=intents)

@@ -1,10 +1,21 @@
-"""The audit of the requests. It stands outside airlock's own middleware: the scope has ended."""
+"""What stands around airlock's own middleware: the correlation id and the audit of a request."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
 from orders.audit import report
+from orders.correlation import correlated
+
+
+def correlation(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Bind the correlation id that a request brings, or a new one, until its scope has ended."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        with correlated(request.headers.get("X-Correlation-ID")):
+            return get_response(request)
+
+    return answer
 
 
 def audit(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:

