@@ -43,7 +43,7 @@ FASTER = {
     ("procrastinate_tasks", "postgresql"): (1.5, 6),
     ("django_q_tasks", "redis"): (1, 4),
     ("django_q_tasks", "postgresql"): (1.5, 3),
-    ("django_tasks_rows", "postgresql"): (1.2, 3),
+    ("django_tasks_rows", "postgresql"): (1.2, 2),
 }
 each_queue = pytest.mark.parametrize(("library", "broker"), list(ROUND_TRIPS))
 
