@@ -23,9 +23,13 @@ class Evidence:
 
     def _lines(self, file: str) -> list[dict[str, Any]]:
         path = self._folder / file
-        # A line without its end is still being written.
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        # A line without its end is still being written. A log has others than those of JSON.
+        text = path.read_text(errors="replace") if path.exists() else ""
+        return [
+            json.loads(line)
+            for line in text.splitlines(keepends=True)
+            if line.startswith('{"') and line.endswith("\n")
+        ]
 
     def asked(self) -> list[dict[str, Any]]:
         """Return what each scope was asked for, from the shop's audit."""
@@ -36,9 +40,8 @@ class Evidence:
         return self._lines("executed.jsonl")
 
     def logged(self) -> list[dict[str, Any]]:
-        """Return the lines of JSON among what the worker has logged."""
-        lines = (self._folder / "worker.log").read_text(errors="replace").splitlines()
-        return [json.loads(line) for line in lines if line.startswith('{"')]
+        """Return what the worker has logged through structlog, from its log."""
+        return self._lines("worker.log")
 
     def sent(self) -> list[str]:
         """Return the task id of each message that the broker was given."""
