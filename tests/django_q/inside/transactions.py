@@ -116,7 +116,7 @@ def test_a_scope_inside_a_savepoint():
 def test_a_savepoint_by_hand_around_a_scope():
     """It takes the message of the scope inside it along, and not that of the next."""
     with transaction.atomic():
-        savepoint = transaction.savepoint()
+        savepoint = connection.savepoint()  # Django has renamed the function over it
         with airlock.scope():
             enqueue(1)
         transaction.savepoint_rollback(savepoint)
@@ -133,7 +133,7 @@ def test_a_savepoint_by_hand_inside_a_scope():
         scope = airlock.scope()
         scope.enter()
         enqueue(1)
-        savepoint = transaction.savepoint()
+        savepoint = connection.savepoint()  # Django has renamed the function over it
         scope.exit()
         assert states(scope) == ["pending"]
         transaction.savepoint_rollback(savepoint)
