@@ -111,7 +111,10 @@ class Departure:
             self.scope.phase = FLUSHING
             judged = []
             for intent in self._all:
-                if intent.outcome is not None and intent.outcome.judged:
+                known = intent.outcome is not None and intent.outcome.judged
+                # A row that was refused in a transaction that is still open is a part of it here,
+                # or it waits for the end of it.
+                if known and (not intent.held or self._joins(intent)):
                     judged.append(intent)
                 else:
                     self._later.append(intent)

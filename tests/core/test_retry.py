@@ -207,6 +207,38 @@ def test_a_rolled_back_intent_is_not_sent_again():
     assert intent.state is State.ROLLED_BACK
 
 
+@pytest.mark.parametrize("end", ["keep", "cancel"])
+def test_a_row_that_cannot_join_its_transaction_any_more_waits_for_it(end):
+    """It was refused there, and is sent again from elsewhere: not before the commit, and once."""
+    hold, sent = airlock.Hold(), []
+
+    class Rows(airlock.Executor):
+        transactional = True
+        inside = True
+
+        def joins(self, intent):
+            return self.inside
+
+        def __call__(self, intent):
+            if self.inside:
+                raise LookupError
+            sent.append(intent)
+
+    rows = Rows()
+    with pytest.raises(DispatchError) as caught, airlock.scope(executor=rows) as scope:
+        intent = airlock.enqueue(print, 1)
+        intent.hold(hold)
+    rows.inside = False  # another thread, or a savepoint that is younger than the enqueue
+    caught.value.retry()
+    assert sent == []
+    assert scope.phase is airlock.Phase.WAITING
+
+    getattr(hold, end)()
+
+    assert sent == ([intent] if end == "keep" else [])
+    assert intent.state is (State.DISPATCHED if end == "keep" else State.ROLLED_BACK)
+
+
 def test_what_an_interrupted_flush_held_back_is_not_sent_before_its_hold(send, left):
     """retry() waits for a hold as the flush would have, and rolls back with it."""
     kept, void = airlock.Hold(), airlock.Hold()
