@@ -15,7 +15,7 @@ help:  ## list the targets
 
 demo: $(VENV)  ## run the example shop with a real worker, and check what left (QUEUE=rq, dramatiq or huey: on that)
 	@# RQ and Dramatiq have a private Redis, which the demo starts.
-	@case "$(QUEUE)" in rq|dramatiq) command -v redis-server >/dev/null || sh scripts/servers.sh;; esac
+	@case "$(QUEUE)" in rq|dramatiq) sh scripts/servers.sh redis-server;; esac
 	$(BIN)/python examples/shop/demo.py --queue "$(QUEUE)"
 
 test: check servers  ## run the checks, then every test, against private servers and a headless browser
