@@ -7,7 +7,7 @@ import time
 
 import pytest
 import redis
-from huey import PriorityRedisHuey, RedisHuey, SqliteHuey
+from huey import PriorityRedisHuey, RedisHuey, SqliteHuey, exceptions
 from huey.signals import SIGNAL_ENQUEUED
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
@@ -306,11 +306,9 @@ def test_a_file_that_is_locked_takes_nothing(make_task, tmp_path):
     huey.storage.close()
 
 
+@pytest.mark.skipif(not hasattr(exceptions, "TaskTimeout"), reason="Huey 2 has no timeouts")
 def test_a_timeout_of_the_task_is_no_fault_of_a_message(huey, add, monkeypatch):
     """Huey's timeout strikes while messages are made: it stops the flush, and nothing has left."""
-    exceptions = pytest.importorskip("huey.exceptions")
-    if not hasattr(exceptions, "TaskTimeout"):
-        pytest.skip("Huey 2 has no timeouts")
     airlock.configure(strict=False)
     calls = []
     serialize = huey.serializer.serialize

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 
 import pytest
+from huey import api
 
 import airlock
 from airlock import State
 
-api = pytest.importorskip("huey.api")
 has_groups = pytest.mark.skipif(not hasattr(api, "group"), reason="Huey 2 has no groups")
 
 
