@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from kombu.exceptions import EncodeError
 
 import airlock
+import airlock_celery
 from airlock import State
 from airlock_celery.reprs import representation
 
@@ -102,6 +103,23 @@ def test_of_a_hundred_calls_celery_makes_two(app, broker, add, made_by_celery):
         app.AsyncResult(intents[0].id).__class__
     }
     assert [intent.receipt.id for intent in intents] == [intent.id for intent in intents]
+
+
+def test_the_context_of_a_request_travels_without_making_each_message(
+    app, broker, add, made_by_celery
+):
+    """What `install_context()` listens for is the business of tasks: it costs no stencil."""
+    airlock_celery.install_context()
+    try:
+        with airlock.scope():
+            for number in range(10):
+                airlock.enqueue(add, number)
+    finally:
+        for told in (signals.task_prerun, signals.task_postrun, signals.before_task_publish):
+            told.disconnect(dispatch_uid="airlock_celery")
+
+    assert len(made_by_celery) == 2
+    assert len(_raw(broker)) == 10
 
 
 @settings(
